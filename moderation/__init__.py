@@ -1,0 +1,17 @@
+"""Keeps indecent pictures off a site of members' profile pictures."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .app import create_app
+
+__all__ = ["create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    # Only when asked for: a worker that fingerprints a folder has no need of the web.
+    if name == "create_app":
+        from .app import create_app
+
+        return create_app
+    raise AttributeError(name)

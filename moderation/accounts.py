@@ -1,0 +1,89 @@
+"""Accounts: create, authenticate, roles."""
+
+import re
+import secrets
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from .database import db
+from .errors import Conflict, NotFound, Refusal
+from .models import Account, Role
+
+PASSWORD_LENGTH = range(10, 201)
+"""Characters of a password. Length is what counts; no kinds of characters are asked for."""
+
+_NAME = re.compile(r"[^\W_][\w.-]{1,39}")
+
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash("nobody has this password")
+
+
+def create(name: str, password: str, role: Role) -> Account:
+    """A new account. Raises `Refusal` where name or password will not do."""
+    name = name.strip()
+    if not _NAME.fullmatch(name):
+        raise Refusal(
+            "A name has 2 to 40 letters, digits, dots, dashes or underscores, and begins with a letter or digit."
+        )
+    if find(name):
+        raise Conflict(f"The name {name} is taken. Please choose another.")
+    account = Account(name=name, key=_key(name), password="", role=role, session="")
+    set_password(account, password)
+    db.session.add(account)
+    return account
+
+
+def find(name: str) -> Account | None:
+    return db.session.scalars(sa.select(Account).filter_by(key=_key(name))).first()
+
+
+def named(name: str) -> Account:
+    """The account of that name. Raises `NotFound`."""
+    account = find(name)
+    if account is None:
+        raise NotFound(f"There is no account named {name}.")
+    return account
+
+
+def authenticate(name: str, password: str) -> Account | None:
+    """The account, if the password is right. Takes as long for a name that nobody has."""
+    account = find(name)
+    try:
+        _hasher.verify(account.password if account else _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return None
+    return account
+
+
+def set_password(account: Account, password: str) -> None:
+    """A new password; whoever is signed in to the account is signed out."""
+    if len(password) not in PASSWORD_LENGTH:
+        raise Refusal(f"A password has {PASSWORD_LENGTH[0]} to {PASSWORD_LENGTH[-1]} characters.")
+    account.password = _hasher.hash(password)
+    account.session = secrets.token_hex(16)
+
+
+def set_role(account: Account, role: Role) -> None:
+    """Raises `Refusal` where it would leave the site without an admin."""
+    if account.role is Role.ADMIN and role is not Role.ADMIN and _admins() == 1:
+        raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
+    account.role = role
+
+
+def has_admin() -> bool:
+    return _admins() > 0
+
+
+def everybody() -> list[Account]:
+    """All accounts, by name."""
+    return list(db.session.scalars(sa.select(Account).order_by(Account.key)))
+
+
+def _admins() -> int:
+    return db.session.scalar(sa.select(sa.func.count()).select_from(Account).filter_by(role=Role.ADMIN)) or 0
+
+
+def _key(name: str) -> str:
+    return name.strip().casefold()

@@ -1,0 +1,73 @@
+"""The factory: settings, parts, edges."""
+
+import logging
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate, upgrade
+
+from . import instance, web
+from .blocklist import Blocklist
+from .canonical import Limits
+from .context import EXTENSION
+from .database import db, engine_options, listen
+from .filestore import Folder
+from .index import ENGINES
+from .matching import Policy, Zone
+from .onshow import OnShow
+from .parts import Parts
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def create_app(folder: str | os.PathLike[str] | None = None, **settings: object) -> Flask:
+    """The application on that instance folder: settings, parts, edges."""
+    place = instance.folder(folder)
+    app = Flask(
+        __name__,
+        instance_path=str(place),
+        instance_relative_config=True,
+        template_folder=instance.shipped("templates"),
+        static_folder=instance.shipped("static"),
+    )
+    app.config.from_object("moderation.config")
+    app.config.from_pyfile("config.py", silent=True)
+    app.config.from_prefixed_env("MODERATION")
+    app.config.update(settings)
+    app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or instance.secret_key(place)
+
+    url = instance.database_url(place, app.config["DATABASE_URL"])
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, app.config["DURABLE"])
+    db.init_app(app)
+    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    with app.app_context():
+        listen(db.engine)
+
+    app.extensions[EXTENSION] = _parts(app, place)
+    web.init_app(app)
+    return app
+
+
+def migrate() -> None:
+    """Bring the current app's database to the tables of this version."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    upgrade()
+
+
+def _parts(app: Flask, place: Path) -> Parts:
+    config = app.config
+    return Parts(
+        store=Folder(place / config["PICTURE_STORE"], config["DURABLE"]),
+        blocklist=Blocklist(ENGINES[config["INDEX_ENGINE"]]),
+        on_show=OnShow(),
+        policy=Policy(
+            Zone(config["REFUSE_DHASH"], config["REFUSE_PHASH"]),
+            Zone(config["HOLD_DHASH"], config["HOLD_PHASH"]),
+            config["RECORD_DHASH"],
+        ),
+        limits=Limits(int(config["MAX_UPLOAD_MB"] * 1e6), int(config["MAX_MEGAPIXELS"] * 1e6)),
+        lease=timedelta(seconds=config["LEASE_SECONDS"]),
+    )

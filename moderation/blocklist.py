@@ -1,0 +1,59 @@
+"""The blocked pictures: add, withdraw, restore, match."""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from .columns import now
+from .database import db
+from .fingerprint import Fingerprint
+from .models import Decision, Entry, FingerprintRow
+from .replica import BLOCKLIST, Change, Replica, bump
+
+
+class Blocklist(Replica):
+    """This process's copy of the entries that are not withdrawn."""
+
+    counter = BLOCKLIST
+    # A weak entry would match every blank wall.
+    weak_by_hash = False
+
+    def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
+        row = FingerprintRow
+        changed = (
+            sa.select(Entry.id, Entry.withdrawn, row.views, row.detail, row.pixels, row.recipe)
+            .join(row, Entry.fingerprint_id == row.id)
+            .where(Entry.version > after, Entry.version <= upto)
+        )
+        for id_, withdrawn, views, detail, pixels, recipe in connection.execute(changed):
+            yield Change(id_, None if withdrawn else Fingerprint.unpack(views, detail, pixels, recipe))
+
+
+def add(
+    fingerprint: FingerprintRow, decision: Decision, picture_id: int | None = None, source: str | None = None
+) -> Entry:
+    """Block what has that fingerprint, as part of a decision."""
+    entry = Entry(
+        fingerprint=fingerprint, decision=decision, picture_id=picture_id, source=source, version=bump(BLOCKLIST)
+    )
+    db.session.add(entry)
+    return entry
+
+
+def withdraw(entry: Entry, withdrawal: Decision | None = None) -> None:
+    """Block no more; what the entry took down stays down."""
+    entry.withdrawn = now()
+    entry.withdrawal_id = withdrawal.id if withdrawal else None
+    entry.version = bump(BLOCKLIST)
+
+
+def restore(entry: Entry) -> None:
+    """Block again. Pictures that came on show meanwhile are the caller's to sweep."""
+    entry.withdrawn = None
+    entry.version = bump(BLOCKLIST)
+
+
+def known(pixels: bytes) -> Entry | None:
+    """The entry, withdrawn or not, of a picture with exactly these canonical pixels."""
+    same = sa.select(Entry).join(Entry.fingerprint).where(FingerprintRow.pixels == pixels).order_by(Entry.id)
+    return db.session.scalars(same).first()

@@ -1,0 +1,99 @@
+"""The commands: `moderation`, with one module for each kind of user."""
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from ..errors import Refusal
+
+COMMANDS = {
+    "serve": "serving",
+    "demo": "serving",
+    "gather": "folders",
+    "index": "folders",
+    "search": "folders",
+    "duplicates": "folders",
+    "compare": "folders",
+    "check": "blocking",
+    "blocklist": "blocking",
+    "accounts": "people",
+}
+"""Each command's module, imported only when it is called: `moderation search` has no need of the web."""
+
+
+class Failure(click.ClickException):
+    """A command could not do what it was asked: the sentence on standard error, and exit code 2."""
+
+    exit_code = 2
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Commands(click.Group):
+    """The top level. A "no" is a sentence on standard error and exit code 2, never a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{COMMANDS[name]}", __name__)
+        command: click.Command = getattr(module, name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Refusal as refusal:
+            raise Failure(str(refusal)) from refusal
+
+
+def instance_option(command: Callable[P, T]) -> Callable[P, T]:
+    """`--instance DIR`, understood before and after a command's name. Read it with `instance_folder`."""
+
+    def keep(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.find_root().obj = value
+
+    return click.option(
+        "--instance",
+        metavar="DIR",
+        expose_value=False,
+        callback=keep,
+        type=click.Path(file_okay=False),
+        help="The folder of database and pictures  [env: MODERATION_INSTANCE]",
+    )(command)
+
+
+def instance_folder() -> str | None:
+    """The folder given with `--instance`, if one was."""
+    folder: str | None = click.get_current_context().find_root().obj
+    return folder
+
+
+def with_app(command: Callable[P, T]) -> Callable[P, T]:
+    """Run a command inside the app of the instance asked for, its database migrated."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        from ..app import create_app, migrate
+
+        app = create_app(instance_folder())
+        with app.app_context():
+            migrate()
+            return command(*args, **kwargs)
+
+    return instance_option(run)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="moderation")
+@instance_option
+def main() -> None:
+    """Keeps indecent pictures off a site of members' profile pictures; and fingerprints folders of photographs."""

@@ -1,0 +1,78 @@
+"""Every setting with its default and its unit.
+
+Override them in `config.py` in the instance folder, or by environment variables with the prefix MODERATION_
+(`MODERATION_SIGN_UP=false`); README lists them too.
+"""
+
+# --- the site ---------------------------------------------------------------
+
+# The name in the page titles.
+SITE_NAME = "moderation"
+
+# What sessions are signed with; empty for the key in the instance folder, which is made at the first start.
+SECRET_KEY = ""
+
+# Whether people may open an account themselves.
+SIGN_UP = True
+
+# --- uploads ----------------------------------------------------------------
+
+# The largest file accepted, in megabytes (10^6 bytes).
+MAX_UPLOAD_MB = 10
+
+# The largest picture accepted, in megapixels (10^6 pixels).
+MAX_MEGAPIXELS = 40
+
+# --- matching ---------------------------------------------------------------
+
+# A picture is refused when it is within so many bits of a blocklist entry:
+REFUSE_DHASH = 10  # ... of the dHash's 64
+REFUSE_PHASH = 40  # ... and of the pHash's 256, which confirms
+
+# A near match: the picture is held for a moderator.
+HOLD_DHASH = 12
+HOLD_PHASH = 54
+
+# Candidates within so many bits of the dHash are recorded with every check, for the statistics.
+RECORD_DHASH = 14
+
+# How codes are looked up: "bktree" (pybktree) or "scan" (numpy compares them all).
+INDEX_ENGINE = "bktree"
+
+# --- the console ------------------------------------------------------------
+
+# Pictures on a page of the grid.
+GRID_PAGE = 48
+
+# Seconds between two looks of an open grid for what is new.
+POLL_SECONDS = 1.0
+
+# --- storage ----------------------------------------------------------------
+
+# The folder of the picture files; a relative one lies in the instance folder.
+PICTURE_STORE = "pictures"
+
+# The database, as an SQLAlchemy URL; empty for moderation.sqlite in the instance folder.
+DATABASE_URL = ""
+
+# Whether to wait until the disk has what was written. False only where losing the last moments is harmless.
+DURABLE = True
+
+# Seconds after which work that its process did not finish is taken over by another.
+LEASE_SECONDS = 60.0
+
+# --- serving ----------------------------------------------------------------
+
+# Worker processes, and threads in each.
+WORKERS = 2
+THREADS = 4
+
+# Reverse proxies in front whose X-Forwarded-For, -Proto and -Host are trusted.
+PROXIES = 0
+
+# Whether session cookies go over HTTPS only: True, False, or "auto", which makes an exception for plain HTTP on
+# this very machine.
+SECURE_COOKIES = "auto"
+
+# Hours until somebody who does nothing is signed out.
+SESSION_HOURS = 12

@@ -1,0 +1,95 @@
+"""Ids by code within a Hamming distance: the engines behind one interface of two methods."""
+
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pybktree import BKTree
+
+Codes = npt.NDArray[np.uint64]
+Ids = npt.NDArray[np.int64]
+Distances = npt.NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+class Engine(Protocol):
+    """An exact index of 64-bit codes. Codes may repeat, and nothing is ever removed: tombstones are the caller's."""
+
+    def extend(self, codes: Codes, ids: Ids) -> None:
+        """Add codes, each with the id to answer for it; both of shape (n,)."""
+
+    def near(self, code: int, within: int) -> tuple[Ids, Distances]:
+        """The ids of all codes that differ from `code` in at most `within` bits, and by how many, in any order."""
+
+
+class BKTreeEngine:
+    """pybktree's Burkhard-Keller tree (Burkhard and Keller, CACM 16(4), 1973): superb at hundreds of codes."""
+
+    def __init__(self) -> None:
+        self._tree = BKTree(lambda a, b: (a ^ b).bit_count())
+        self._ids: dict[int, list[int]] = {}
+
+    def extend(self, codes: Codes, ids: Ids) -> None:
+        for code, id_ in zip(codes.tolist(), ids.tolist(), strict=True):
+            known = self._ids.setdefault(code, [])
+            if not known:
+                self._tree.add(code)
+            known.append(id_)
+
+    def near(self, code: int, within: int) -> tuple[Ids, Distances]:
+        found = [(id_, bits) for bits, near in self._tree.find(code, within) for id_ in self._ids[near]]
+        both = np.array(found, np.int64).reshape(-1, 2)
+        return both[:, 0], both[:, 1]
+
+
+class ScanEngine:
+    """Every code compared, in chunks that fit the processor's cache: no lookup structure, so adding costs nothing."""
+
+    CHUNK = 1 << 16
+
+    def __init__(self) -> None:
+        self._codes: Column[np.uint64] = Column(np.uint64)
+        self._ids: Column[np.int64] = Column(np.int64)
+
+    def extend(self, codes: Codes, ids: Ids) -> None:
+        self._codes.extend(codes)
+        self._ids.extend(ids)
+
+    def near(self, code: int, within: int) -> tuple[Ids, Distances]:
+        codes, wanted = self._codes.values, np.uint64(code)
+        places, bits = [], []
+        for start in range(0, len(codes), self.CHUNK):
+            apart = np.bitwise_count(codes[start : start + self.CHUNK] ^ wanted)
+            hits = np.flatnonzero(apart <= within)
+            places.append(hits + start)
+            bits.append(apart[hits])
+        if not places:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        return self._ids.values[np.concatenate(places)], np.concatenate(bits).astype(np.int64)
+
+
+ENGINES: dict[str, type[Engine]] = {"bktree": BKTreeEngine, "scan": ScanEngine}
+
+
+class Column(Generic[Scalar]):
+    """An array that grows at its end at amortised constant cost. `values` is a view of shape (n, *shape)."""
+
+    def __init__(self, dtype: type[Scalar], shape: tuple[int, ...] = ()) -> None:
+        self._room: npt.NDArray[Scalar] = np.empty((64, *shape), dtype)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def values(self) -> npt.NDArray[Scalar]:
+        return self._room[: self._length]
+
+    def extend(self, values: npt.NDArray[Scalar]) -> None:
+        end = self._length + len(values)
+        if end > len(self._room):
+            room = np.empty((max(end, 2 * len(self._room)), *self._room.shape[1:]), self._room.dtype)
+            room[: self._length] = self.values
+            self._room = room
+        self._room[self._length : end] = values
+        self._length = end

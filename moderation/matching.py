@@ -1,0 +1,172 @@
+"""Which known fingerprints one comes near to, and what that means: the one relation that every part goes by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .fingerprint import Fingerprint, View, distance
+from .index import Column, Engine
+
+
+class Verdict(StrEnum):
+    """What becomes of an upload. Ordered: the gravest of several counts."""
+
+    PUBLISH = "publish"
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+    @property
+    def gravity(self) -> int:
+        return list(Verdict).index(self)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A known fingerprint near the one asked for: how near, in bits, and in which of the known one's views."""
+
+    id: int
+    view: View
+    dhash: int  # bits of 64
+    phash: int  # bits of 256
+    identical: bool = False  # the canonical pixels are the same
+    weak: bool = False  # one of the two has too little detail for a refusal
+
+
+class Zone(NamedTuple):
+    """How near is near: at most so many bits of the dHash's 64 and of the pHash's 256."""
+
+    dhash: int
+    phash: int
+
+
+_REFUSE = Zone(10, 40)
+_HOLD = Zone(12, 54)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Where refusing and holding begin. Candidates are looked for, and recorded, within `widest` bits of the dHash."""
+
+    refuse: Zone = _REFUSE
+    hold: Zone = _HOLD
+    widest: int = 14
+
+    def __post_init__(self) -> None:
+        if not (self.refuse.dhash <= self.hold.dhash <= self.widest and self.refuse.phash <= self.hold.phash):
+            raise ValueError(f"The zones must lie inside each other: {self}")
+
+    def verdict(self, hit: Hit) -> Verdict:
+        """The verdict that one hit alone leads to."""
+        if hit.identical:
+            return Verdict.REFUSE
+        if hit.dhash <= self.refuse.dhash and hit.phash <= self.refuse.phash:
+            return Verdict.HOLD if hit.weak else Verdict.REFUSE
+        if hit.dhash <= self.hold.dhash and hit.phash <= self.hold.phash:
+            return Verdict.HOLD
+        return Verdict.PUBLISH
+
+
+def decide(hits: Iterable[Hit], policy: Policy) -> tuple[Verdict, Hit | None]:
+    """The verdict on a picture with those hits, and the hit that brought it about, if one did."""
+    gravest = max(hits, key=lambda hit: (policy.verdict(hit).gravity, -hit.phash, -hit.dhash), default=None)
+    if gravest is None or policy.verdict(gravest) is Verdict.PUBLISH:
+        return Verdict.PUBLISH, None
+    return policy.verdict(gravest), gravest
+
+
+def compare(known: Fingerprint, asked: Fingerprint) -> Hit:
+    """The distances between two fingerprints, in the views that come nearest."""
+    dhashes = np.bitwise_count(known.views["dhash"][:, None] ^ asked.views["dhash"])
+    row, column = np.unravel_index(int(dhashes.argmin()), dhashes.shape)
+    return Hit(
+        0,
+        View(int(known.views["view"][row])),
+        int(dhashes[row, column]),
+        int(distance(known.views["phash"][row], asked.views["phash"][column])),
+        identical=known.pixels is not None and known.pixels == asked.pixels,
+        weak=known.weak or asked.weak,
+    )
+
+
+class Matcher:
+    """Fingerprints by id, and which of them one comes near to. Not for several threads at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        # One row a view; the engine answers with row numbers. A dropped fingerprint's rows stay, with owner -1.
+        self._owner: Column[np.int64] = Column(np.int64)
+        self._view: Column[np.uint8] = Column(np.uint8)
+        self._phash: Column[np.uint64] = Column(np.uint64, (4,))
+        self._weak: Column[np.bool_] = Column(np.bool_)
+        self._rows: dict[int, range] = {}
+        self._pixels: dict[int, bytes] = {}
+        self._by_pixels: dict[bytes, set[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def __contains__(self, id_: int) -> bool:
+        return id_ in self._pixels
+
+    def put(self, known: Iterable[tuple[int, Fingerprint]], weak_by_hash: bool) -> None:
+        """Add fingerprints, each in place of the one with its id, if there is one.
+
+        A weak fingerprint is found by its hashes only if `weak_by_hash`, otherwise by identical pixels alone.
+        """
+        views: list[npt.NDArray[np.void]] = []
+        owners: list[int] = []
+        weak: list[bool] = []
+        for id_, print_ in known:
+            self.drop(id_)
+            self._pixels[id_] = print_.pixels or b""
+            if print_.pixels:
+                self._by_pixels.setdefault(print_.pixels, set()).add(id_)
+            if weak_by_hash or not print_.weak:
+                first = len(self._owner) + len(owners)
+                self._rows[id_] = range(first, first + len(print_.views))
+                views.append(print_.views)
+                owners += [id_] * len(print_.views)
+                weak += [print_.weak] * len(print_.views)
+        if views:
+            rows = np.concatenate(views)
+            numbers = np.arange(len(self._owner), len(self._owner) + len(rows), dtype=np.int64)
+            self._owner.extend(np.array(owners, np.int64))
+            self._view.extend(rows["view"])
+            self._phash.extend(rows["phash"])
+            self._weak.extend(np.array(weak, np.bool_))
+            self._engine.extend(rows["dhash"], numbers)
+
+    def drop(self, id_: int) -> None:
+        """Forget that fingerprint, if it is known."""
+        pixels = self._pixels.pop(id_, b"")
+        if pixels:
+            same = self._by_pixels[pixels]
+            same.discard(id_)
+            if not same:
+                del self._by_pixels[pixels]
+        for row in self._rows.pop(id_, ()):
+            self._owner.values[row] = -1
+
+    def near(self, asked: Fingerprint, within: int, by_hash: bool = True) -> list[Hit]:
+        """Every known fingerprint within so many bits of dHash or of identical pixels, once each, nearest first.
+
+        With `by_hash` False, identical pixels alone count.
+        """
+        best: dict[int, Hit] = {}
+        for view in asked.views if by_hash else ():
+            rows, bits = self._engine.near(int(view["dhash"]), within)
+            alive = self._owner.values[rows] >= 0
+            rows, bits = rows[alive], bits[alive]
+            apart = distance(self._phash.values[rows], view["phash"])
+            for row, dhash, phash in zip(rows.tolist(), bits.tolist(), apart.tolist(), strict=True):
+                owner = int(self._owner.values[row])
+                if owner not in best or (phash, dhash) < (best[owner].phash, best[owner].dhash):
+                    weak = asked.weak or bool(self._weak.values[row])
+                    best[owner] = Hit(owner, View(int(self._view.values[row])), dhash, phash, weak=weak)
+        for id_ in self._by_pixels.get(asked.pixels or b"", ()):
+            best[id_] = Hit(id_, View.WHOLE, 0, 0, identical=True)
+        return sorted(best.values(), key=lambda hit: (hit.dhash, hit.phash, hit.id))

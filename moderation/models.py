@@ -1,0 +1,240 @@
+"""The tables, and the words that their columns hold."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from .columns import Created, Id, text_enum
+from .database import Base, db
+from .matching import Verdict
+
+# Flask-SQLAlchemy makes its model class at run time, where a type checker cannot see it.
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model
+
+
+class Role(StrEnum):
+    """What an account may do; each role includes those before it."""
+
+    MEMBER = "member"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+
+    def includes(self, other: "Role") -> bool:
+        return list(Role).index(self) >= list(Role).index(other)
+
+
+class Status(StrEnum):
+    """Where a picture is in its life."""
+
+    PENDING = "pending"  # committed, not yet matched: a moment, unless its process died
+    HELD = "held"  # a near match, waits for a moderator
+    PUBLISHED = "published"  # on show
+    REPLACED = "replaced"  # was on show until its member's next picture was
+    REFUSED = "refused"  # never was on show, and will not be
+    REMOVED = "removed"  # was on show and was taken down
+
+
+SWEPT = (Status.PENDING, Status.HELD, Status.PUBLISHED, Status.REPLACED)
+"""Pictures that are or may come on show, or still lie before moderators: a mark's sweep covers them."""
+
+
+class Kind(StrEnum):
+    """What a person decided."""
+
+    MARK = "mark"  # this picture is indecent
+    APPROVE = "approve"  # this picture is fine
+    IMPORT = "import"  # these pictures, from a folder, are indecent
+    WITHDRAW = "withdraw"  # this entry blocks no more
+
+
+class Occasion(StrEnum):
+    """Why a picture was checked."""
+
+    UPLOAD = "upload"
+    REVIEW = "review"  # it may come on show again by a decision
+
+
+class Counter(Model):
+    """The version of a list: raised in the transaction that changes a row, so that versions commit in order.
+
+    The epoch changes when the list is another one (a restored backup): copies start anew.
+    """
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(sa.String(20), primary_key=True)
+    epoch: Mapped[str] = mapped_column(sa.String(36))
+    version: Mapped[int]
+
+
+class Account(Model):
+    __tablename__ = "accounts"
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    name: Mapped[str] = mapped_column(sa.String(40))
+    key: Mapped[str] = mapped_column(sa.String(80), unique=True)  # the name as it is compared: case folded
+    password: Mapped[str] = mapped_column(sa.String(200))  # argon2id, with its parameters
+    role: Mapped[Role] = mapped_column(text_enum(Role))
+    session: Mapped[str] = mapped_column(sa.String(32))  # signs out everywhere when it changes
+
+
+class FingerprintRow(Model):
+    """A fingerprint, as `fingerprint.Fingerprint` describes it."""
+
+    __tablename__ = "fingerprints"
+
+    id: Mapped[Id]
+    recipe: Mapped[int]
+    views: Mapped[bytes]  # packed `fingerprint.VIEW`s
+    detail: Mapped[int]
+    luminance: Mapped[bytes]
+    pixels: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
+
+
+class Decision(Model):
+    """What a person said of pictures; it owns everything that followed, so that all of it can be taken back."""
+
+    __tablename__ = "decisions"
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    kind: Mapped[Kind] = mapped_column(text_enum(Kind))
+    by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("accounts.id"), index=True)  # None: the command line
+    reason: Mapped[str] = mapped_column(sa.String(200), default="")
+    undone: Mapped[datetime | None]
+    undone_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("accounts.id"))
+    # Until when the process that wrote this has to finish it; None when it is finished.
+    lease: Mapped[datetime | None] = mapped_column(index=True)
+
+    by: Mapped[Account | None] = relationship(foreign_keys=by_id)
+    undone_by: Mapped[Account | None] = relationship(foreign_keys=undone_by_id)
+    actions: Mapped[list["Action"]] = relationship(back_populates="decision", order_by="Action.id")
+    entries: Mapped[list["Entry"]] = relationship(  # added by it
+        back_populates="decision", foreign_keys="Entry.decision_id", order_by="Entry.id"
+    )
+    withdrawals: Mapped[list["Entry"]] = relationship(foreign_keys="Entry.withdrawal_id", order_by="Entry.id")
+
+
+class Picture(Model):
+    """An uploaded profile picture. Its files may be another picture's too: they are named by their content."""
+
+    __tablename__ = "pictures"
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    member_id: Mapped[int] = mapped_column(sa.ForeignKey("accounts.id"))
+    status: Mapped[Status] = mapped_column(text_enum(Status))
+    published: Mapped[datetime | None]  # when it first came on show
+    fingerprint_id: Mapped[int | None] = mapped_column(sa.ForeignKey("fingerprints.id"))
+    file: Mapped[str] = mapped_column(sa.String(64))
+    thumbnail: Mapped[str] = mapped_column(sa.String(64))
+    width: Mapped[int]
+    height: Mapped[int]
+    # The decision that stands: of a person on this picture, or of a person on another that swept this one up.
+    decision_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"))
+    lease: Mapped[datetime | None] = mapped_column(index=True)  # while pending: until when its process has time
+    version: Mapped[int] = mapped_column(index=True)  # of the list of pictures, when this row last changed
+
+    member: Mapped[Account] = relationship()
+    fingerprint: Mapped[FingerprintRow | None] = relationship()
+    decision: Mapped[Decision | None] = relationship()
+
+    __table_args__ = (
+        sa.Index("ix_pictures_decision_id_id", "decision_id", "id"),
+        sa.Index("ix_pictures_member_id_id", "member_id", "id"),
+        sa.Index("ix_pictures_status_id", "status", "id"),
+    )
+
+
+class Entry(Model):
+    """A blocked fingerprint. Withdrawn, never deleted: every process must hear of the withdrawal."""
+
+    __tablename__ = "entries"
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    fingerprint_id: Mapped[int] = mapped_column(sa.ForeignKey("fingerprints.id"))
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+    picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))  # the one that was marked
+    source: Mapped[str | None] = mapped_column(sa.String(255))  # or the file's name
+    withdrawn: Mapped[datetime | None]
+    withdrawal_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("decisions.id"), index=True
+    )  # that last withdrew it
+    version: Mapped[int] = mapped_column(index=True)  # of the blocklist, when this row last changed
+
+    fingerprint: Mapped[FingerprintRow] = relationship()
+    decision: Mapped[Decision] = relationship(back_populates="entries", foreign_keys=decision_id)
+    picture: Mapped[Picture | None] = relationship()
+
+
+class Action(Model):
+    """What a decision did to one picture, and how that picture was before."""
+
+    __tablename__ = "actions"
+
+    id: Mapped[Id]
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+    picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), index=True)
+    entry_id: Mapped[int | None] = mapped_column(sa.ForeignKey("entries.id"))  # swept up near this one
+    # Whether the decision stands on the picture from now on; not so where it was only held, or gave way to another.
+    decides: Mapped[bool] = mapped_column(default=True)
+    before: Mapped[Status] = mapped_column(text_enum(Status))
+    before_decision_id: Mapped[int | None]
+    after: Mapped[Status] = mapped_column(text_enum(Status))
+
+    decision: Mapped[Decision] = relationship(back_populates="actions")
+    picture: Mapped[Picture] = relationship()
+
+
+class Exemption(Model):
+    """A person has found this picture fine although it comes near that entry: the two are never compared again."""
+
+    __tablename__ = "exemptions"
+
+    picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), primary_key=True)
+    entry_id: Mapped[int] = mapped_column(sa.ForeignKey("entries.id"), primary_key=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+
+
+class Check(Model):
+    """One comparison of a picture with the blocklist, and what came of it."""
+
+    __tablename__ = "checks"
+
+    id: Mapped[Id]
+    created: Mapped[Created] = mapped_column(index=True)
+    picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), index=True)
+    occasion: Mapped[Occasion] = mapped_column(text_enum(Occasion))
+    verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))
+    entry_id: Mapped[int | None] = mapped_column(sa.ForeignKey("entries.id"))  # that brought the verdict about
+    candidates: Mapped[int] = mapped_column(default=0)  # all within the widest distance; the nearest are `matches`
+    milliseconds: Mapped[float] = mapped_column(default=0.0)
+    failure: Mapped[str | None] = mapped_column(sa.String(200))  # why it could not be done: the picture was held
+
+    matches: Mapped[list["Match"]] = relationship(back_populates="check", order_by="Match.id")
+
+
+class Match(Model):
+    """One candidate of a check: how near the picture came to the entry, in which of its views."""
+
+    __tablename__ = "matches"
+
+    id: Mapped[Id]
+    check_id: Mapped[int] = mapped_column(sa.ForeignKey("checks.id"), index=True)
+    entry_id: Mapped[int] = mapped_column(sa.ForeignKey("entries.id"), index=True)
+    view: Mapped[int]
+    dhash: Mapped[int]
+    phash: Mapped[int]
+    identical: Mapped[bool]
+    verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))  # that this candidate alone leads to
+
+    check: Mapped[Check] = relationship(back_populates="matches")
+    entry: Mapped[Entry] = relationship()

@@ -1,0 +1,20 @@
+"""The parts that a running site is made of, as the domain is handed them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .blocklist import Blocklist
+from .canonical import Limits
+from .filestore import FileStore
+from .matching import Policy
+from .onshow import OnShow
+
+
+@dataclass(frozen=True)
+class Parts:
+    store: FileStore
+    blocklist: Blocklist
+    on_show: OnShow
+    policy: Policy
+    limits: Limits
+    lease: timedelta  # how long a process has for what it has begun

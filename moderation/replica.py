@@ -1,0 +1,93 @@
+"""A versioned list in the database, and a process's copy of it that catches up before it is asked."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from .database import db
+from .fingerprint import Fingerprint
+from .index import Engine
+from .matching import Hit, Matcher
+from .models import Counter
+
+BLOCKLIST = "blocklist"
+PICTURES = "pictures"
+
+
+def bump(name: str) -> int:
+    """The list's next version, for the rows that this transaction changes.
+
+    The first statement of a write transaction: until its end, whoever else changes the list waits here. A
+    transaction that changes both lists takes the blocklist first.
+    """
+    raised = sa.update(Counter).filter_by(name=name).values(version=Counter.version + 1).returning(Counter.version)
+    return db.session.execute(raised).scalar_one()
+
+
+def version(name: str) -> int:
+    """The list's version in the database now."""
+    return db.session.execute(sa.select(Counter.version).filter_by(name=name)).scalar_one()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row of the list that is new or different: its fingerprint, or None where it is no longer on the list."""
+
+    id: int
+    fingerprint: Fingerprint | None
+
+
+class Replica:
+    """A copy of a list of fingerprints, for any number of threads. Every answer rests on all that is committed.
+
+    The version and the epoch of the copy tell what it lacks; asking when nothing has changed costs one small query.
+    """
+
+    counter: str
+    weak_by_hash: bool
+
+    def __init__(self, engine: type[Engine]) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._epoch = ""
+        self._version = -1
+        self._matcher = Matcher(engine())
+
+    def near(self, asked: Fingerprint, within: int, by_hash: bool = True) -> list[Hit]:
+        """As `Matcher.near`, on the list as it is in the database now."""
+        with self._lock:
+            self.catch_up()
+            return self._matcher.near(asked, within, by_hash)
+
+    def __len__(self) -> int:
+        with self._lock:
+            self.catch_up()
+            return len(self._matcher)
+
+    def catch_up(self) -> None:
+        # On a connection of its own, to see only what is committed: a row that
+        # is rolled back later must never enter the copy.
+        with db.engine.connect() as connection:
+            counter = sa.select(Counter.epoch, Counter.version).filter_by(name=self.counter)
+            epoch, version = connection.execute(counter).one()
+            if epoch != self._epoch:
+                self._matcher, self._version = Matcher(self._engine()), -1
+            if version != self._version:
+                # Rows above the version just read are the next look's: they may not be all of that version.
+                self._apply(self._changes(connection, self._version, version))
+                self._epoch, self._version = epoch, version
+
+    def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
+        """The rows whose version lies in that range: after < version <= upto."""
+        raise NotImplementedError
+
+    def _apply(self, changes: Iterable[Change]) -> None:
+        here = []
+        for change in changes:
+            if change.fingerprint is None:
+                self._matcher.drop(change.id)
+            else:
+                here.append((change.id, change.fingerprint))
+        self._matcher.put(here, self.weak_by_hash)

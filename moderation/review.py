@@ -1,0 +1,336 @@
+"""What moderators do: mark, approve, undo; the sweep that a mark brings about; work that a crash left behind."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+
+import sqlalchemy as sa
+
+from . import blocklist
+from .columns import now
+from .database import db, writing
+from .errors import Conflict, NotFound, Refusal
+from .fingerprint import Fingerprint
+from .matching import Verdict
+from .models import (
+    SWEPT,
+    Action,
+    Decision,
+    Entry,
+    Exemption,
+    Kind,
+    Match,
+    Picture,
+    Status,
+)
+from .parts import Parts
+from .replica import BLOCKLIST, PICTURES, bump
+from .uploads import get, never_shown, pack, publish, unpack
+
+INDECENT = "Nudity or sexual content"
+"""The reason given where the moderator gives none."""
+
+MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How many other pictures a decision took down, and how many it left for a moderator to look at."""
+
+    taken_down: int
+    held: int
+
+
+def mark(parts: Parts, picture_id: int, by_id: int, seen: int | None, reason: str = INDECENT) -> Decision:
+    """This picture is indecent: block its fingerprint, take it down, and every near copy with it.
+
+    `seen` is the decision that the moderator saw standing on the picture, None where there was none. When this has
+    returned, no near copy is on show. Raises `Conflict` if somebody was faster.
+    """
+    with writing():
+        bump(BLOCKLIST)
+        version = bump(PICTURES)
+        picture = _undecided(picture_id, seen)
+        if picture.status not in MARKABLE:
+            raise Conflict(f"This picture is not on show: it is {picture.status}.")
+        if picture.fingerprint is None:
+            raise Refusal("This picture could not be fingerprinted, so it cannot be blocked. It stays hidden.")
+        decision = _decide(Kind.MARK, by_id, reason, lease=now() + parts.lease)
+        blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
+        _move(picture, never_shown(picture), decision, version)
+        db.session.flush()
+        decision_id = decision.id
+    sweep(parts, decision_id)
+    return db.session.get_one(Decision, decision_id)
+
+
+def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None) -> Decision:
+    """This picture is fine. What was held or taken down as a near copy comes on show, unless another entry covers it.
+
+    The entries that it came near to are never held against it again. Raises `Conflict` if somebody was faster.
+    """
+    with writing():
+        version = bump(PICTURES)
+        picture = _undecided(picture_id, seen)
+        if picture.status is Status.PENDING:
+            raise Conflict("This picture is being checked at this moment. Please try again.")
+        if picture.decision and any(entry.picture_id == picture_id for entry in picture.decision.entries):
+            raise Refusal("This picture itself was marked indecent. Undo that decision instead.")
+        decision = _decide(Kind.APPROVE, by_id, "")
+        waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED)
+        if waits:
+            _exempt(picture, decision)
+            picture.lease = now() + parts.lease
+        _move(picture, Status.PENDING if waits else picture.status, decision, version)
+        db.session.flush()
+        decision_id = decision.id
+    if waits:
+        publish(parts, picture_id)
+    return db.session.get_one(Decision, decision_id)
+
+
+def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:
+    """This entry blocks no more. What it took down stays down; the edge commits."""
+    bump(BLOCKLIST)
+    entry = db.session.get(Entry, entry_id)
+    if entry is None:
+        raise NotFound(f"There is no blocklist entry {entry_id}.")
+    if entry.withdrawn:
+        raise Conflict(f"Entry {entry_id} is withdrawn already.")
+    decision = _decide(Kind.WITHDRAW, by_id, reason)
+    db.session.flush()
+    blocklist.withdraw(entry, decision)
+    return decision
+
+
+def import_entries(
+    parts: Parts, pictures: Iterable[tuple[str, Fingerprint]], by_id: int | None, reason: str
+) -> tuple[Decision | None, dict[str, Entry]]:
+    """These pictures, each with its file's name, are indecent: one decision, swept like a mark.
+
+    Returns the decision, None if nothing was new, and by name the entries, withdrawn ones too, of pictures that had
+    one before: nothing was added for those.
+    """
+    known: dict[str, Entry] = {}
+    decision = None
+    with writing():
+        bump(BLOCKLIST)
+        for name, print_ in pictures:
+            before = blocklist.known(print_.pixels or b"")
+            if before:
+                known[name] = before
+                continue
+            decision = decision or _decide(Kind.IMPORT, by_id, reason, lease=now() + parts.lease)
+            blocklist.add(pack(print_), decision, source=PurePath(name).name)
+            db.session.flush()
+        decision_id = decision.id if decision else None
+    if decision_id is None:
+        return None, known
+    sweep(parts, decision_id)
+    return db.session.get_one(Decision, decision_id), known
+
+
+def undo(parts: Parts, decision_id: int, by_id: int | None) -> Decision:
+    """Take back all that a decision did. What another entry covers, or somebody decided since, stays as it is.
+
+    Raises `Conflict` if it has been taken back before.
+    """
+    with writing():
+        bump(BLOCKLIST)
+        version = bump(PICTURES)
+        decision = db.session.get(Decision, decision_id)
+        if decision is None:
+            raise NotFound(f"There is no decision {decision_id}.")
+        if decision.undone:
+            raise Conflict(f"{_name(decision.undone_by)} has taken this back already, {_at(decision.undone)}.")
+        decision.undone, decision.undone_by_id, decision.lease = now(), by_id, None
+        for entry in decision.entries:
+            if not entry.withdrawn:
+                blocklist.withdraw(entry)
+        for entry in decision.withdrawals:
+            if not entry.decision.undone:
+                blocklist.restore(entry)
+                decision.lease = now() + parts.lease  # what came on show meanwhile is swept below
+        db.session.execute(sa.delete(Exemption).filter_by(decision_id=decision_id))
+        waiting = [action.picture_id for action in decision.actions if _take_back(parts, action, version)]
+    # Older pictures first, so that a member's newest is the one that ends on show.
+    for picture_id in sorted(waiting):
+        publish(parts, picture_id)
+    sweep(parts, decision_id)
+    return db.session.get_one(Decision, decision_id)
+
+
+def sweep(parts: Parts, decision_id: int) -> None:
+    """Take down, or hold, whatever is near the entries that a decision added or restored; then it is finished.
+
+    Safe to repeat, and for several processes at once.
+    """
+    decision = db.session.get_one(Decision, decision_id)
+    if decision.lease is None:
+        return
+    found: dict[int, tuple[Verdict, int]] = {}
+    for entry in (*decision.entries, *decision.withdrawals):
+        if entry.withdrawn:
+            continue
+        print_ = unpack(entry.fingerprint)
+        for hit in parts.on_show.near(print_, parts.policy.widest, by_hash=not print_.weak):
+            verdict = parts.policy.verdict(hit)
+            best = found.get(hit.id)
+            if best is None or verdict.gravity > best[0].gravity:
+                found[hit.id] = (verdict, entry.id)
+
+    with writing():
+        version = bump(PICTURES)
+        decision = db.session.get_one(Decision, decision_id)
+        if decision.lease is None:  # finished by another process, or taken back
+            return
+        for picture_id, (verdict, entry_id) in sorted(found.items()):
+            picture = get(picture_id)
+            if picture.status not in SWEPT or _is_exempt(picture_id, entry_id):
+                continue
+            if verdict is Verdict.REFUSE:
+                _move(picture, never_shown(picture), decision, version, entry_id)
+            elif (
+                verdict is Verdict.HOLD
+                and picture.status in (Status.PENDING, Status.PUBLISHED)
+                and not picture.decision
+            ):
+                # For a person to look at; one whom a person has looked at stays.
+                _move(picture, Status.HELD, decision, version, entry_id, decides=False)
+        decision.lease = None
+
+
+def swept(decision: Decision) -> Sweep:
+    """What a decision did beyond the picture that was decided on."""
+    after = [action.after for action in decision.actions if action.entry_id]
+    held = after.count(Status.HELD)
+    return Sweep(len(after) - held, held)
+
+
+def finish_work(parts: Parts) -> int:
+    """Take over what other processes began and did not finish within their lease; how many pieces of work it was."""
+    moment = now()
+    late = [
+        *_claim(parts, Picture, moment, Picture.status == Status.PENDING),
+        *_claim(parts, Decision, moment, sa.true()),
+    ]
+    for kind, id_ in late:
+        if kind is Picture:
+            publish(parts, id_)
+        else:
+            sweep(parts, id_)
+    return len(late)
+
+
+def _claim(
+    parts: Parts, kind: type[Picture] | type[Decision], moment: datetime, also: sa.ColumnElement[bool]
+) -> list[tuple[type, int]]:
+    out = sa.select(kind.id).where(kind.lease < moment, also)
+    if not db.session.scalars(out.limit(1)).first():
+        return []
+    with writing():
+        renewed = sa.update(kind).where(kind.lease < moment, also).values(lease=now() + parts.lease).returning(kind.id)
+        return [(kind, id_) for id_ in db.session.scalars(renewed).all()]
+
+
+def _undecided(picture_id: int, seen: int | None) -> Picture:
+    """The picture, if the decision on it is still the one that the moderator saw."""
+    picture = db.session.get(Picture, picture_id)
+    if picture is None:
+        raise NotFound("There is no such picture.")
+    if picture.decision_id != seen:
+        raise Conflict(f"Somebody was faster: {said(picture.decision)}" if picture.decision else "It was taken back.")
+    return picture
+
+
+def said(decision: Decision) -> str:
+    """The decision as a sentence about "this picture", with who and when."""
+    did = {
+        Kind.MARK: "marked this picture, or one that it is a copy of, indecent",
+        Kind.APPROVE: "approved this picture",
+        Kind.IMPORT: "imported a blocklist entry that this picture is a copy of",
+        Kind.WITHDRAW: "changed the blocklist entry that this picture is a copy of",
+    }[decision.kind]
+    return f"{_name(decision.by)} {did}, {_at(decision.created)}."
+
+
+def _name(account: object) -> str:
+    return getattr(account, "name", "the command line")
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%d %B %Y at %H:%M} UTC"
+
+
+def _decide(kind: Kind, by_id: int | None, reason: str, lease: datetime | None = None) -> Decision:
+    decision = Decision(kind=kind, by_id=by_id, reason=reason, lease=lease)
+    db.session.add(decision)
+    return decision
+
+
+def _move(
+    picture: Picture,
+    after: Status,
+    decision: Decision,
+    version: int,
+    entry_id: int | None = None,
+    decides: bool = True,
+) -> None:
+    """Move a picture as part of a decision, and write down where it was. The list of pictures is locked by then."""
+    db.session.add(
+        Action(
+            decision=decision,
+            picture_id=picture.id,
+            entry_id=entry_id,
+            decides=decides,
+            before=picture.status,
+            before_decision_id=picture.decision_id,
+            after=after,
+        )
+    )
+    picture.status, picture.version = after, version
+    if decides:
+        picture.decision = decision
+    if after is not Status.PENDING:
+        picture.lease = None
+
+
+def _is_exempt(picture_id: int, entry_id: int) -> bool:
+    return db.session.get(Exemption, {"picture_id": picture_id, "entry_id": entry_id}) is not None
+
+
+def _exempt(picture: Picture, decision: Decision) -> None:
+    """Hold no entry against the picture any more that a check or a sweep found it near to."""
+    checked = sa.select(Match.entry_id).join(Match.check).filter_by(picture_id=picture.id)
+    near = set(db.session.scalars(checked.where(Match.verdict != Verdict.PUBLISH)))
+    near |= set(db.session.scalars(sa.select(Action.entry_id).filter_by(picture_id=picture.id)))
+    near -= {None, *db.session.scalars(sa.select(Exemption.entry_id).filter_by(picture_id=picture.id))}
+    db.session.add_all(Exemption(picture_id=picture.id, entry_id=id_, decision_id=decision.id) for id_ in near)
+
+
+def _take_back(parts: Parts, action: Action, version: int) -> bool:
+    """Put one picture back to where it was before an action; whether it has to go through `publish` now."""
+    picture, before = action.picture, action.before
+    if picture.decision_id != (action.decision_id if action.decides else action.before_decision_id):
+        return False  # somebody has decided on it since
+    picture.version = version
+    if action.decides:
+        origin = _origin(action)
+        picture.decision_id, before = origin.before_decision_id, origin.before
+    if picture.status is not action.after or picture.status is before:
+        return False  # it gave way to its member's next picture since, or was only approved where it was
+    comes_on_show = before in (Status.PUBLISHED, Status.PENDING)
+    picture.status = Status.PENDING if comes_on_show else before
+    picture.lease = now() + parts.lease if comes_on_show else None
+    return comes_on_show
+
+
+def _origin(action: Action) -> Action:
+    """The action to go back to: past those of decisions that were taken back while this one stood."""
+    while action.before_decision_id:
+        before = db.session.get_one(Decision, action.before_decision_id)
+        if not before.undone:
+            break
+        action = next(one for one in before.actions if one.picture_id == action.picture_id and one.decides)
+    return action

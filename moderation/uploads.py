@@ -1,0 +1,197 @@
+"""Uploads: receive a picture, and the one way on show."""
+
+import logging
+import time
+
+import sqlalchemy as sa
+
+from .canonical import canonical, encode, thumbnail
+from .columns import now
+from .database import db, writing
+from .fingerprint import Fingerprint, fingerprint
+from .matching import Hit, Policy, Verdict, decide
+from .models import (
+    Action,
+    Check,
+    Decision,
+    Exemption,
+    FingerprintRow,
+    Match,
+    Occasion,
+    Picture,
+    Status,
+)
+from .parts import Parts
+from .replica import PICTURES, bump
+
+log = logging.getLogger(__name__)
+
+RECORDED = 12
+"""Candidates of a check that are kept: those that weigh most, then the nearest."""
+
+
+def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
+    """Judge and keep an upload. Raises `Refusal` if it is no picture that is accepted; then nothing was stored.
+
+    Write, commit, then look: the picture is committed as pending before it is compared, so that a mark made
+    meanwhile finds either the entry missing here or the picture there.
+    """
+    image = canonical(data, parts.limits)
+    try:
+        row = pack(fingerprint(image))
+    except Exception:
+        log.exception("An upload could not be fingerprinted; it will be held.")
+        row = None
+    # The files first: one without a row is swept up later, a row without its file is a broken page.
+    file, small = parts.store.put(encode(image)), parts.store.put(thumbnail(image))
+    with writing():
+        picture = Picture(
+            member_id=member_id,
+            status=Status.PENDING,
+            fingerprint=row,
+            file=file,
+            thumbnail=small,
+            width=image.width,
+            height=image.height,
+            lease=now() + parts.lease,
+            version=bump(PICTURES),
+        )
+        db.session.add(picture)
+        db.session.flush()
+        picture_id = picture.id
+    return publish(parts, picture_id)
+
+
+def publish(parts: Parts, picture_id: int) -> Picture:
+    """The one way on show: compare a pending picture with the blocklist, then move it if it is pending still.
+
+    Returns the picture in the state it came to, whoever brought it there.
+    """
+    started = time.perf_counter()
+    hits: list[Hit] = []
+    failure = None
+    try:
+        print_ = _committed_fingerprint(parts, picture_id)
+        exempt = set(db.session.scalars(sa.select(Exemption.entry_id).filter_by(picture_id=picture_id)))
+        hits = [hit for hit in parts.blocklist.near(print_, parts.policy.widest) if hit.id not in exempt]
+        verdict, gravest = decide(hits, parts.policy)
+    except Exception as error:
+        # Fail closed: what could not be compared is never shown before a person has looked.
+        log.exception("Picture %d could not be checked; it is held.", picture_id)
+        verdict, gravest, failure = Verdict.HOLD, None, type(error).__name__
+    milliseconds = (time.perf_counter() - started) * 1000
+
+    with writing():
+        version = bump(PICTURES)
+        picture = get(picture_id)
+        if picture.status is not Status.PENDING:
+            return picture
+        picture.lease, picture.version = None, version
+        match verdict:
+            case Verdict.REFUSE:
+                picture.status = never_shown(picture)
+            case Verdict.HOLD:
+                picture.status = Status.HELD
+            case Verdict.PUBLISH:
+                picture.status = _make_way(picture, version)
+                picture.published = picture.published or now()
+        # The decision that sent the picture here learns where it arrived.
+        pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
+        db.session.execute(pending.values(after=picture.status))
+        db.session.add(
+            Check(
+                picture_id=picture_id,
+                occasion=_occasion(picture_id),
+                verdict=verdict,
+                entry_id=gravest.id if gravest else None,
+                candidates=len(hits),
+                milliseconds=milliseconds,
+                failure=failure,
+                matches=_matches(hits, parts.policy),
+            )
+        )
+    return get(picture_id)
+
+
+def never_shown(picture: Picture) -> Status:
+    """What a picture that must not be on show becomes: refused if it never was, else removed."""
+    return Status.REFUSED if picture.published is None else Status.REMOVED
+
+
+def get(picture_id: int) -> Picture:
+    return db.session.get_one(Picture, picture_id)
+
+
+def pack(print_: Fingerprint) -> FingerprintRow:
+    if print_.luminance is None:
+        raise ValueError("A fingerprint is stored with its luminance.")
+    return FingerprintRow(
+        recipe=print_.recipe,
+        views=print_.views.tobytes(),
+        detail=print_.detail,
+        luminance=print_.luminance.tobytes(),
+        pixels=print_.pixels,
+    )
+
+
+def unpack(row: FingerprintRow) -> Fingerprint:
+    return Fingerprint.unpack(row.views, row.detail, row.pixels, row.recipe)
+
+
+def _committed_fingerprint(parts: Parts, picture_id: int) -> Fingerprint:
+    """The picture's fingerprint, made now if that failed before.
+
+    It is committed before it is compared, like the picture itself, so that a sweep finds it from here on.
+    """
+    picture = get(picture_id)
+    if picture.fingerprint is not None:
+        return unpack(picture.fingerprint)
+    made = fingerprint(canonical(parts.store.get(picture.file), parts.limits))
+    with writing():
+        version = bump(PICTURES)
+        picture = get(picture_id)
+        picture.fingerprint, picture.version = pack(made), version
+    return made
+
+
+def _occasion(picture_id: int) -> Occasion:
+    before = db.session.scalar(sa.select(Check.id).filter_by(picture_id=picture_id).limit(1))
+    return Occasion.UPLOAD if before is None else Occasion.REVIEW
+
+
+def _make_way(picture: Picture, version: int) -> Status:
+    """A member has one picture on show, the newest: older ones give way, and an older one does not come back."""
+    shown = sa.select(Picture).filter_by(member_id=picture.member_id, status=Status.PUBLISHED)
+    if db.session.scalars(shown.where(Picture.id > picture.id)).first():
+        return Status.REPLACED
+    decision = picture.decision_id and db.session.get(Decision, picture.decision_id)
+    for older in db.session.scalars(shown.where(Picture.id < picture.id)):
+        older.status, older.version = Status.REPLACED, version
+        if decision:
+            # An effect of the decision that let this picture on show, and taken back with it.
+            db.session.add(
+                Action(
+                    decision=decision,
+                    picture_id=older.id,
+                    decides=False,
+                    before=Status.PUBLISHED,
+                    before_decision_id=older.decision_id,
+                    after=Status.REPLACED,
+                )
+            )
+    return Status.PUBLISHED
+
+
+def _matches(hits: list[Hit], policy: Policy) -> list[Match]:
+    weighed = sorted(hits, key=lambda hit: (-policy.verdict(hit).gravity, hit.phash, hit.dhash))
+    return [
+        Match(
+            entry_id=hit.id,
+            view=hit.view,
+            dhash=hit.dhash,
+            phash=hit.phash,
+            identical=hit.identical,
+            verdict=policy.verdict(hit),
+        )
+        for hit in weighed[:RECORDED]
+    ]

@@ -1,0 +1,110 @@
+"""The cast: an app on a real SQLite file, pictures, people, and a second process."""
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from moderation.drawing import draw as draw_picture
+from PIL import Image
+
+from moderation import accounts
+from moderation.app import create_app, migrate
+from moderation.context import parts as current_parts
+from moderation.database import db, writing
+from moderation.models import Role
+from moderation.parts import Parts
+
+PASSWORD = "correct horse battery"
+
+TESTING = {"TESTING": True, "DURABLE": False, "SERVER_NAME": None}
+
+
+@pytest.fixture(scope="session")
+def photographs() -> list[Path]:
+    """Real photographs, where MODERATION_PHOTOS names a folder of them; else none."""
+    folder = os.environ.get("MODERATION_PHOTOS")
+    return sorted(Path(folder).glob("*.jpg")) if folder else []
+
+
+@pytest.fixture(scope="session")
+def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder whose database has its tables: copied, because a copy is faster than a migration."""
+    folder = tmp_path_factory.mktemp("instance")
+    app = create_app(folder, **TESTING)
+    with app.app_context():
+        migrate()
+        db.engine.dispose()
+    return folder
+
+
+@pytest.fixture
+def instance(tmp_path: Path, empty_instance: Path) -> Path:
+    return Path(shutil.copytree(empty_instance, tmp_path / "instance"))
+
+
+@pytest.fixture
+def app(instance: Path) -> Iterator[Flask]:
+    app = create_app(instance, **TESTING)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def parts(app: Flask) -> Parts:
+    return current_parts()
+
+
+@pytest.fixture
+def another_process(app: Flask, instance: Path) -> Parts:
+    """The parts of a second app on the same database, as another worker has them: its copies are its own."""
+    from moderation.context import EXTENSION
+
+    return create_app(instance, **TESTING).extensions[EXTENSION]
+
+
+@pytest.fixture
+def person(app: Flask) -> Callable[..., int]:
+    """`person("ana", Role.MODERATOR)` makes an account, and returns its id."""
+
+    def make(name: str, role: Role = Role.MEMBER) -> int:
+        with writing():
+            account = accounts.create(name, PASSWORD, role)
+            db.session.flush()
+            return account.id
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., bytes]:
+    """`draw(7)` is the file of the seventh drawn picture; `size` is its width, and the rest goes to Pillow's save."""
+
+    def make(seed: int, size: int = 480, kind: str = "JPEG", **options: object) -> bytes:
+        return save(draw_picture(seed, size), kind, **options)
+
+    return make
+
+
+def save(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
+    file = BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def near_copy(data: bytes, scale: float = 0.7, quality: int = 60, kind: str = "JPEG") -> bytes:
+    """The same picture resized and saved again, as somebody would who wants to slip it through."""
+    image = Image.open(BytesIO(data)).convert("RGB")
+    image = image.resize((round(image.width * scale), round(image.height * scale)))
+    return save(image, kind, quality=quality)
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    return random.Random(20)
