@@ -1,7 +1,54 @@
 """The web: what every area shares."""
 
-from flask import Flask
+import hashlib
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, current_app
+from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from ..fingerprint import LOW_DETAIL
+from ..models import Role
+from . import account, admin, answers, member, moderator, words
+from .session import LocalHttpCookies, sign_in_manager
+
+csrf = CSRFProtect()
+
+FORM_BYTES = 64 * 1024
+"""What a form may hold beside the picture."""
 
 
 def init_app(app: Flask) -> None:
-    pass
+    config = app.config
+    config["MAX_CONTENT_LENGTH"] = int(config["MAX_UPLOAD_MB"] * 1e6) + FORM_BYTES
+    config["WTF_CSRF_TIME_LIMIT"] = None  # as long as the session: a grid stays open for hours
+    config["SESSION_COOKIE_SAMESITE"] = "Lax"
+    config["PERMANENT_SESSION_LIFETIME"] = timedelta(hours=config["SESSION_HOURS"])
+    config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)  # static files carry a version in their address
+    if config["PROXIES"]:
+        hops = config["PROXIES"]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    app.session_interface = LocalHttpCookies()
+    csrf.init_app(app)
+    sign_in_manager.init_app(app)
+    for area in (account, member, moderator, admin):
+        app.register_blueprint(area.bp)
+
+    answers.init_app(app)
+    app.url_defaults(_static_version)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters |= words.FILTERS
+    app.jinja_env.globals |= {"Role": Role, "low_detail": LOW_DETAIL, "site_name": config["SITE_NAME"]}
+
+
+def _static_version(endpoint: str, values: dict[str, object]) -> None:
+    if endpoint == "static" and "filename" in values:
+        values["v"] = _content_version(Path(current_app.static_folder or "") / str(values["filename"]))
+
+
+@cache
+def _content_version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

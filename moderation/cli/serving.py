@@ -1,0 +1,116 @@
+"""Commands that run the site."""
+
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+from pathlib import Path
+
+import click
+
+from .. import accounts
+from ..app import create_app, migrate
+from ..database import db
+from . import Failure, instance_folder, instance_option
+
+HOST = "127.0.0.1"
+
+
+@click.command()
+@click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes  [default: the setting WORKERS]")
+@instance_option
+def serve(host: str, port: int, workers: int | None) -> None:
+    """Run the site."""
+    folder = instance_folder()
+    app = create_app(folder)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    with app.app_context():
+        migrate()
+        click.echo(f"Serving {app.instance_path}\nat {url}")
+        if not accounts.has_admin():
+            click.echo(f"There is no admin yet. Make yourself one: {url}/setup/{_setup_token(app.secret_key)}")
+        # The workers are forked from this process: no connection may come along.
+        db.session.remove()
+        db.engine.dispose()
+
+    from .. import server
+
+    config = app.config
+    make_app = functools.partial(create_app, folder)
+    try:
+        server.serve(make_app, host, port, workers or config["WORKERS"], config["THREADS"])
+    except OSError as error:
+        raise Failure(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--photos",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Use the photographs in this folder instead of drawn pictures.",
+)
+@click.option("--every", default=4.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between uploads.")
+def demo(port: int, photos: Path | None, every: float) -> None:
+    """Run a throw-away site with people and pictures, and a member who keeps uploading. It is gone at the end."""
+    from .. import demo as site
+
+    folder = Path(tempfile.mkdtemp(prefix="moderation-demo-"))
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    server = None
+    try:
+        app = create_app(folder, DURABLE=False)
+        with app.app_context():
+            migrate()
+            click.echo("Drawing and uploading pictures ..." if photos is None else f"Uploading from {photos} ...")
+            from ..context import parts
+
+            site.furnish(parts(), photos)
+            db.session.remove()
+            server = _start(folder, port)
+            click.echo(f"\nOpen http://{HOST}:{port} and sign in as:")
+            for person in site.PEOPLE:
+                click.echo(f"  {person.role:<10} {person.name:<10} password {person.password}")
+            click.echo("\nA member uploads a picture every few seconds. Ctrl-C ends it, and all of it is gone.")
+            site.keep_uploading(parts(), photos, stop, every)
+    except KeyboardInterrupt:
+        click.echo("\nThe demo is over.")
+    finally:
+        if server:
+            server.terminate()
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """The server as a process of its own, once it answers."""
+    server = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-m", "moderation", "serve", "--port", str(port), "--instance", str(folder)],
+        env=os.environ | {"MODERATION_DURABLE": "false"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for us, who then stop it
+    )
+    for _ in range(300):
+        if server.poll() is not None:
+            raise Failure(f"The server did not start. Is port {port} taken? Try --port with another number.")
+        try:
+            urllib.request.urlopen(f"http://{HOST}:{port}/sign-in", timeout=1).close()
+        except OSError:
+            threading.Event().wait(0.1)
+        else:
+            return server
+    raise Failure("The server does not answer.")
+
+
+def _setup_token(secret_key: str | bytes | None) -> str:
+    from ..web.account import setup_token
+
+    return setup_token(str(secret_key))

@@ -1,0 +1,95 @@
+"""Finding pictures: a member's, the ones that wait for a moderator, what has changed, what was decided."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload, selectinload
+
+from .database import db
+from .models import Action, Check, Decision, Picture, Status
+
+COUNTED = 1000
+"""Counts go so far; beyond it a grid says "999+"."""
+
+SHOWS = {
+    "undecided": (Picture.decision_id.is_(None), Picture.status.in_((Status.PUBLISHED, Status.HELD, Status.REPLACED))),
+    "held": (Picture.status == Status.HELD,),
+    "refused": (Picture.status == Status.REFUSED,),
+    "all": (Picture.status != Status.PENDING,),
+}
+"""The grid's filters by name."""
+
+_FOR_CARDS = (
+    joinedload(Picture.member),
+    joinedload(Picture.decision).joinedload(Decision.by),
+    joinedload(Picture.decision).selectinload(Decision.actions),
+    joinedload(Picture.decision).selectinload(Decision.entries),
+)
+
+
+def find(picture_id: int) -> Picture | None:
+    return db.session.get(Picture, picture_id)
+
+
+def on_show(member_id: int) -> Picture | None:
+    """The member's profile picture that others see, if there is one."""
+    shown = sa.select(Picture).filter_by(member_id=member_id, status=Status.PUBLISHED)
+    return db.session.scalars(shown.order_by(Picture.id.desc()).limit(1)).first()
+
+
+def latest(member_id: int) -> Picture | None:
+    """What the member uploaded last, whatever became of it."""
+    own = sa.select(Picture).filter_by(member_id=member_id).options(*_FOR_CARDS)
+    return db.session.scalars(own.order_by(Picture.id.desc()).limit(1)).first()
+
+
+def newest(show: str, before: int | None, limit: int) -> Sequence[Picture]:
+    """Pictures for the grid, newest first, older than `before` if it is given."""
+    wanted = sa.select(Picture).where(*SHOWS[show]).options(*_FOR_CARDS)
+    if before is not None:
+        wanted = wanted.where(Picture.id < before)
+    return db.session.scalars(wanted.order_by(Picture.id.desc()).limit(limit)).all()
+
+
+def changed(since: int, limit: int) -> Sequence[Picture]:
+    """Pictures that are new or different since that version of the list, in the order of their versions."""
+    wanted = sa.select(Picture).where(Picture.version > since, *SHOWS["all"]).options(*_FOR_CARDS)
+    return db.session.scalars(wanted.order_by(Picture.version, Picture.id).limit(limit)).all()
+
+
+def counts() -> dict[str, int]:
+    """How many pictures each filter shows, up to `COUNTED`."""
+    return {
+        show: db.session.scalar(
+            sa.select(sa.func.count()).select_from(sa.select(Picture.id).where(*where).limit(COUNTED).subquery())
+        )
+        or 0
+        for show, where in SHOWS.items()
+        if show != "all"
+    }
+
+
+def checks(picture_id: int) -> Sequence[Check]:
+    """How often the picture was compared with the blocklist, and what came of it, latest first."""
+    of_it = sa.select(Check).filter_by(picture_id=picture_id).options(selectinload(Check.matches))
+    return db.session.scalars(of_it.order_by(Check.id.desc())).all()
+
+
+def history(before: int | None, limit: int) -> Sequence[Decision]:
+    """Decisions, latest first, with what they did."""
+    wanted = sa.select(Decision).options(
+        joinedload(Decision.by),
+        joinedload(Decision.undone_by),
+        selectinload(Decision.actions).joinedload(Action.picture).joinedload(Picture.member),
+        selectinload(Decision.entries),
+        selectinload(Decision.withdrawals),
+    )
+    if before is not None:
+        wanted = wanted.where(Decision.id < before)
+    return db.session.scalars(wanted.order_by(Decision.id.desc()).limit(limit)).all()
+
+
+def decisions_on(picture_id: int) -> Sequence[Decision]:
+    """Every decision that touched the picture, latest first."""
+    touched = sa.select(Decision).join(Decision.actions).where(Action.picture_id == picture_id)
+    return db.session.scalars(touched.options(joinedload(Decision.by)).order_by(Decision.id.desc())).unique().all()

@@ -1,0 +1,85 @@
+"""The production server: worker processes that share one address, each with its caretaker."""
+
+import logging
+import threading
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from . import review
+from .context import EXTENSION
+from .database import db
+from .parts import Parts
+
+log = logging.getLogger(__name__)
+
+CARE_SECONDS = 5.0
+"""How often a worker looks for work that another process left half done."""
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with settings of ours; each worker makes an app of its own from the factory."""
+
+    def __init__(self, make_app: Any, options: dict[str, Any]) -> None:
+        self._make_app = make_app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        app: Flask = self._make_app()
+        warm_up(app)
+        return app
+
+
+def serve(make_app: Any, host: str, port: int, workers: int, threads: int) -> None:
+    """Serve until stopped by a signal."""
+    options = {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": workers,
+        "worker_class": "gthread",
+        "threads": threads,
+        "timeout": 60,
+        "graceful_timeout": 20,
+        "keepalive": 5,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+        "post_worker_init": lambda worker: take_care(worker.wsgi),
+    }
+    Server(make_app, options).run()
+
+
+def warm_up(app: Flask) -> None:
+    """Load what the first request would otherwise wait for: the two copies, and the library behind pHash."""
+    import scipy.fftpack  # noqa: F401 - half a second
+
+    parts: Parts = app.extensions[EXTENSION]
+    with app.app_context():
+        len(parts.blocklist)
+        len(parts.on_show)
+        db.session.remove()
+
+
+def take_care(app: Flask) -> threading.Thread:
+    """Start the thread that finishes what a process that died has begun."""
+    thread = threading.Thread(target=_care, args=(app, threading.Event()), name="caretaker", daemon=True)
+    thread.start()
+    return thread
+
+
+def _care(app: Flask, stop: threading.Event) -> None:
+    parts: Parts = app.extensions[EXTENSION]
+    while not stop.wait(CARE_SECONDS):
+        with app.app_context():
+            try:
+                done = review.finish_work(parts)
+                if done:
+                    log.warning("Finished %d pieces of work that another process left half done.", done)
+            except Exception:
+                log.exception("Work that was left half done could not be finished; trying again.")
+            finally:
+                db.session.remove()

@@ -1,0 +1,100 @@
+"""Answers when something is not as asked, for people and for the script; what every answer carries."""
+
+from http import HTTPStatus
+
+import sqlalchemy as sa
+from flask import Flask, Response, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from ..errors import Refusal
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(sa.exc.OperationalError, _database_error)
+    app.register_error_handler(Exception, _defect)
+    app.after_request(_harden)
+
+
+def wants_json() -> bool:
+    """Whether the script on our pages asks, rather than a person's browser."""
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _answer(message: str, status: int, heading: str) -> ResponseReturnValue:
+    if wants_json():
+        return {"error": message}, status
+    return render_template("error.html", message=message, heading=heading), status
+
+
+def _refused(refusal: Refusal) -> ResponseReturnValue:
+    return _answer(str(refusal), refusal.status, "That did not work")
+
+
+SENTENCES = {
+    HTTPStatus.BAD_REQUEST: ("That did not work", "Your browser sent something that we do not understand."),
+    HTTPStatus.FORBIDDEN: ("Not for you", "Your account is not allowed to see this page."),
+    HTTPStatus.NOT_FOUND: ("Not found", "There is nothing at this address."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("That did not work", "This address cannot be used in that way."),
+}
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    status = HTTPStatus(error.code)
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        _read_rest()
+        limit = current_app.config["MAX_UPLOAD_MB"]
+        sentence = ("Too large", f"The file is larger than {limit:g} MB. Please choose a smaller picture.")
+    elif isinstance(error, CSRFError):
+        sentence = ("That did not work", "This page was open for too long. Please go back, reload it and try again.")
+    else:
+        sentence = SENTENCES.get(status, ("That did not work", status.phrase))
+    heading, message = sentence
+    return _answer(message, status, heading)
+
+
+def _read_rest(most: int = 64_000_000) -> None:
+    """Read what is left of a request that is too large: a browser hears no answer while it is still sending."""
+    source = request.environ["wsgi.input"]
+    while most > 0 and (chunk := source.read(min(most, 1 << 16))):
+        most -= len(chunk)
+
+
+def _database_error(error: sa.exc.OperationalError) -> ResponseReturnValue:
+    current_app.logger.error("The database does not answer: %s", error.orig)
+    message = "The site is busy at this moment. Nothing was changed. Please try again in a minute."
+    return _answer(message, HTTPStatus.SERVICE_UNAVAILABLE, "Please try again")
+
+
+def _defect(error: Exception) -> ResponseReturnValue:
+    current_app.logger.exception("A request failed.", exc_info=error)
+    message = "Something went wrong on our side. It has been written down. Please try again."
+    return _answer(message, HTTPStatus.INTERNAL_SERVER_ERROR, "Our fault")
+
+
+def _harden(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint != "static":
+        # A page shows what may be taken down the next moment.
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,89 @@
+"""A member's page: the own profile picture, uploading one; and the picture files."""
+
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from .. import pictures, uploads
+from ..canonical import UPLOAD_FORMATS
+from ..context import parts
+from ..errors import Refusal
+from ..models import Picture, Role, Status
+from .session import only
+
+bp = Blueprint("member", __name__)
+bp.before_request(only(Role.MEMBER))
+
+OUTCOMES = {
+    Status.PUBLISHED: "Your new profile picture is on show.",
+    Status.HELD: "Thank you. A person will look at your picture before it is shown.",
+    Status.REFUSED: "This picture was refused: it does not keep to the rules of this site. Please choose another one.",
+    Status.REMOVED: "This picture was refused: it does not keep to the rules of this site. Please choose another one.",
+    Status.REPLACED: "A newer picture of yours is on show already.",
+    Status.PENDING: "Thank you. Your picture is being checked.",
+}
+
+
+@bp.get("/picture")
+def page() -> ResponseReturnValue:
+    return _page()
+
+
+@bp.post("/picture")
+def upload() -> ResponseReturnValue:
+    file = request.files.get("picture")
+    if file is None or not file.filename:
+        return _page("Please choose a picture first."), 422
+    try:
+        picture = uploads.receive(parts(), current_user.id, file.read())
+    except Refusal as refusal:
+        return _page(str(refusal)), refusal.status
+    flash(OUTCOMES[picture.status], "good" if picture.status is Status.PUBLISHED else "note")
+    return redirect(url_for("member.page"))
+
+
+@bp.get("/pictures/<int:picture_id>")
+def file(picture_id: int) -> ResponseReturnValue:
+    picture = _visible(picture_id)
+    return _send(picture.file)
+
+
+@bp.get("/pictures/<int:picture_id>/thumbnail")
+def thumbnail(picture_id: int) -> ResponseReturnValue:
+    picture = _visible(picture_id)
+    return _send(picture.thumbnail)
+
+
+def _page(error: str = "") -> str:
+    return render_template(
+        "member/page.html",
+        shown=pictures.on_show(current_user.id),
+        latest=pictures.latest(current_user.id),
+        formats=[name.replace("WEBP", "WebP") for name in UPLOAD_FORMATS],
+        config=current_app.config,
+        error=error,
+    )
+
+
+def _visible(picture_id: int) -> Picture:
+    """The picture, if this person may see it: what is on show, the own ones, and for moderators all."""
+    picture = pictures.find(picture_id)
+    mine = picture is not None and picture.member_id == current_user.id
+    if picture is None or not (
+        picture.status is Status.PUBLISHED or mine or current_user.role.includes(Role.MODERATOR)
+    ):
+        abort(404)
+    return picture
+
+
+def _send(key: str) -> ResponseReturnValue:
+    # A picture may be taken down: a browser may keep it, but asks each time whether it still may show it.
+    answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
+    answer.set_etag(key)
+    if key not in request.if_none_match:
+        try:
+            answer.data = parts().store.get(key)
+        except KeyError:
+            current_app.logger.error("The picture file %s is missing.", key)
+            abort(404)
+    return answer.make_conditional(request)

@@ -1,0 +1,115 @@
+"""The moderators' console: the live grid, one picture, the history."""
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from .. import pictures, replica, review
+from ..context import parts
+from ..models import Decision, Picture, Role
+from .answers import wants_json
+from .session import only
+
+bp = Blueprint("moderator", __name__, url_prefix="/review")
+bp.before_request(only(Role.MODERATOR))
+
+CHANGES = 100
+"""Cards in one answer to an open grid; what is left comes with the next."""
+
+
+@bp.get("/")
+def grid() -> ResponseReturnValue:
+    show = request.args.get("show", "undecided")
+    if show not in pictures.SHOWS:
+        abort(404)
+    # The version first: what changes while the page is made is then told again, never missed.
+    version = replica.version(replica.PICTURES)
+    size = current_app.config["GRID_PAGE"]
+    found = pictures.newest(show, request.args.get("before", type=int), size + 1)
+    return render_template(
+        "moderator/grid.html",
+        show=show,
+        pictures=found[:size],
+        more=len(found) > size,
+        version=version,
+        counts=pictures.counts(),
+    )
+
+
+@bp.get("/changes")
+def changes() -> ResponseReturnValue:
+    """What an open grid does not know yet: cards that are new or different since a version of the list."""
+    since = request.args.get("since", 0, type=int)
+    version = replica.version(replica.PICTURES)
+    if version == since:
+        return "", 204
+    found = pictures.changed(since, CHANGES)
+    return {
+        "version": found[-1].version if len(found) == CHANGES else version,
+        "counts": pictures.counts(),
+        "cards": [
+            {
+                "id": picture.id,
+                "undecided": picture.decision_id is None,
+                "status": picture.status,
+                "html": _card(picture),
+            }
+            for picture in found
+        ],
+    }
+
+
+@bp.get("/pictures/<int:picture_id>")
+def picture(picture_id: int) -> ResponseReturnValue:
+    found = pictures.find(picture_id) or abort(404)
+    return render_template(
+        "moderator/picture.html",
+        picture=found,
+        checks=pictures.checks(picture_id),
+        decisions=pictures.decisions_on(picture_id),
+    )
+
+
+@bp.post("/pictures/<int:picture_id>/mark")
+def mark(picture_id: int) -> ResponseReturnValue:
+    decision = review.mark(parts(), picture_id, current_user.id, _seen())
+    return _decided(decision, picture_id)
+
+
+@bp.post("/pictures/<int:picture_id>/approve")
+def approve(picture_id: int) -> ResponseReturnValue:
+    decision = review.approve(parts(), picture_id, current_user.id, _seen())
+    return _decided(decision, picture_id)
+
+
+@bp.post("/decisions/<int:decision_id>/undo")
+def undo(decision_id: int) -> ResponseReturnValue:
+    decision = review.undo(parts(), decision_id, current_user.id)
+    return _decided(decision, request.form.get("picture", type=int))
+
+
+@bp.get("/history")
+def history() -> ResponseReturnValue:
+    size = current_app.config["GRID_PAGE"]
+    found = pictures.history(request.args.get("before", type=int), size + 1)
+    return render_template("moderator/history.html", decisions=found[:size], more=len(found) > size)
+
+
+def _seen() -> int | None:
+    """The decision that stood on the picture when the page was made."""
+    return request.form.get("seen", type=int)
+
+
+def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
+    """The card as it is now, for the script; else back to the page, which says what was done."""
+    found = pictures.find(picture_id) if picture_id else None
+    if wants_json():
+        return {"card": _card(found) if found else "", "decision": decision.id}
+    sentence = render_template("moderator/_said.html", decision=decision).strip()
+    flash(sentence, "undone" if decision.undone else f"undo:{decision.id}")
+    back = request.form.get("back", "")
+    return redirect(back if back.startswith(url_for("moderator.grid")) else url_for("moderator.grid"))
+
+
+def _card(picture: Picture) -> str:
+    return render_template("moderator/_card.html", picture=picture)

@@ -1,0 +1,52 @@
+"""Figures and states in plain words, for the templates."""
+
+from datetime import datetime
+
+from ..columns import now
+from ..models import Decision, Kind, Status
+from ..review import swept
+
+STATUS = {
+    Status.PENDING: "being checked",
+    Status.HELD: "near match",
+    Status.PUBLISHED: "on show",
+    Status.REPLACED: "replaced by its member",
+    Status.REFUSED: "refused",
+    Status.REMOVED: "taken down",
+}
+
+
+def status(value: Status) -> str:
+    return STATUS[value]
+
+
+def ago(moment: datetime) -> str:
+    """How long ago, as short as a card wants it: "just now", "5 min", "3 h", "2 d"."""
+    seconds = (now() - moment).total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return "just now"
+
+
+def exact(moment: datetime) -> str:
+    return f"{moment:%A, %d %B %Y, %H:%M:%S} UTC"
+
+
+def count(number: int, one: str, many: str) -> str:
+    """`3 | count("copy", "copies")` is "3 copies"."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def decided(decision: Decision) -> str:
+    """What was said, in one or two words."""
+    return {Kind.MARK: "Indecent", Kind.APPROVE: "OK", Kind.IMPORT: "Imported", Kind.WITHDRAW: "Withdrawn"}[
+        decision.kind
+    ]
+
+
+def by(decision: Decision) -> str:
+    return decision.by.name if decision.by else "the command line"
+
+
+FILTERS = {"status": status, "ago": ago, "exact": exact, "count": count, "decided": decided, "by": by, "swept": swept}

@@ -1,0 +1,130 @@
+"""A member's page: uploading, and what is said of it."""
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from flask import Flask
+from PIL import Image
+
+from moderation import review, uploads
+from moderation.database import db
+from moderation.models import Check, Picture, Role, Status
+from moderation.parts import Parts
+from tests.conftest import near_copy, save
+
+
+def pictures() -> list[Picture]:
+    db.session.rollback()
+    return db.session.query(Picture).order_by(Picture.id).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "AVIF"])
+def test_each_kind_of_picture_is_taken(sign_in: Callable, draw: Callable, kind: str) -> None:
+    mia = sign_in("mia")
+    answer = mia.upload(draw(1, size=240, kind=kind))
+    assert "Your new profile picture is on show." in answer.text
+    shown = mia.get(f"/pictures/{pictures()[0].id}")
+    assert shown.mimetype == "image/jpeg"
+    assert Image.open(BytesIO(shown.data)).size[0] == 240
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "sentence"),
+    [
+        (b"", 422, "The file is empty."),
+        (b"<html><script>alert(1)</script>", 422, "This file is not a picture that we can read."),
+        (b"\xff\xd8\xff\xe0" + bytes(200), 422, "This file is not a picture that we can read."),
+        (b"GIF89a" + bytes(30), 422, "This file is not a picture that we can read."),
+        (bytes(10_000_001), 413, "The file is larger than 10 MB."),
+        (bytes(12_000_000), 413, "The file is larger than 10 MB."),
+    ],
+)
+def test_what_is_no_picture_gets_a_sentence_and_leaves_nothing(
+    app: Flask, parts: Parts, sign_in: Callable, data: bytes, status: int, sentence: str
+) -> None:
+    answer = sign_in("mia").upload(data)
+    assert answer.status_code == status
+    assert sentence in answer.text
+    assert not pictures()
+    assert not [file for file in parts.store.root.rglob("*") if file.is_file()]
+
+
+def test_a_truncated_picture_and_too_many_pixels_are_refused_with_a_sentence(sign_in: Callable, draw: Callable) -> None:
+    mia = sign_in("mia")
+    assert "damaged" in mia.upload(draw(1)[:3000]).text
+    answer = mia.upload(save(Image.new("1", (8000, 5001)), "PNG"))
+    assert answer.status_code == 413
+    assert "more than 40 megapixels" in answer.text
+    assert not pictures()
+
+
+def test_a_form_without_a_file_says_so(sign_in: Callable) -> None:
+    answer = sign_in("mia").post("/picture")
+    assert answer.status_code == 422
+    assert "Please choose a picture first." in answer.text
+
+
+def test_the_answer_to_a_refused_copy_gives_no_hint(
+    sign_in: Callable, person: Callable, parts: Parts, draw: Callable
+) -> None:
+    mona, first = person("mona", Role.MODERATOR), person("first")
+    picture = uploads.receive(parts, first, draw(1))
+    review.mark(parts, picture.id, mona, None)
+    answer = sign_in("mia").upload(near_copy(draw(1)))
+    assert "This picture was refused" in answer.text
+    said = re.sub(r"<[^>]+>", " ", answer.text)
+    for hint in ("distance", "bits", "dHash", "pHash", "blocklist", "entry", "match", "copy"):
+        assert hint not in said
+
+
+def test_a_held_picture_is_being_reviewed_and_the_old_one_stays(
+    sign_in: Callable, parts: Parts, draw: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mia = sign_in("mia")
+    mia.upload(draw(1))
+    monkeypatch.setattr(parts.blocklist, "near", lambda *_: 1 / 0)
+    answer = mia.upload(draw(2))
+    assert "Being reviewed." in answer.text
+    assert [picture.status for picture in pictures()] == [Status.PUBLISHED, Status.HELD]
+    assert f'src="/pictures/{pictures()[0].id}"' in answer.text
+    assert db.session.query(Check).order_by(Check.id.desc()).first().failure == "ZeroDivisionError"
+
+
+def test_a_picture_taken_down_is_said_on_the_members_page_with_the_reason(
+    sign_in: Callable, person: Callable, parts: Parts, draw: Callable
+) -> None:
+    mia = sign_in("mia")
+    mia.upload(draw(1))
+    review.mark(parts, pictures()[0].id, person("mona", Role.MODERATOR), None)
+    said = mia.get("/picture").text
+    assert "Taken down." in said
+    assert "nudity or sexual content" in said
+    assert "Nothing on show yet" in said
+
+
+def test_a_picture_that_is_not_on_show_is_served_to_nobody_but_moderators_and_its_owner(
+    sign_in: Callable, parts: Parts, draw: Callable
+) -> None:
+    mia, max_, mona = sign_in("mia"), sign_in("max"), sign_in("mona", Role.MODERATOR)
+    mia.upload(draw(1))
+    number = pictures()[0].id
+    paths = [f"/pictures/{number}", f"/pictures/{number}/thumbnail"]
+    assert all(max_.get(path).status_code == 200 for path in paths)
+
+    mona.post(f"/review/pictures/{number}/mark")
+    for path in paths:
+        assert max_.get(path).status_code == 404
+        assert mia.get(path).status_code == 200
+        assert mona.get(path).status_code == 200
+
+
+def test_a_browser_asks_each_time_and_gets_the_picture_once(sign_in: Callable, draw: Callable) -> None:
+    mia = sign_in("mia")
+    mia.upload(draw(1))
+    first = mia.get(f"/pictures/{pictures()[0].id}")
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = mia.get(f"/pictures/{pictures()[0].id}", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    assert not again.data

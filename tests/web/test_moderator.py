@@ -1,0 +1,149 @@
+"""The console without scripts: every button is a form."""
+
+from collections.abc import Callable
+
+import pytest
+
+from moderation import review, uploads
+from moderation.database import db
+from moderation.models import Decision, Picture, Role, Status
+from moderation.parts import Parts
+from tests.conftest import near_copy
+
+
+def status(picture_id: int) -> Status:
+    db.session.rollback()
+    return db.session.get_one(Picture, picture_id).status
+
+
+@pytest.fixture
+def upload(parts: Parts, person: Callable) -> Callable[[bytes], int]:
+    """Each picture by a member of its own; returns the picture's number."""
+    members = iter(f"member{number}" for number in range(100))
+    return lambda data: uploads.receive(parts, person(next(members)), data).id
+
+
+def test_the_grid_shows_the_newest_first(sign_in: Callable, upload: Callable, draw: Callable) -> None:
+    numbers = [upload(draw(seed)) for seed in range(3)]
+    page = sign_in("mona", Role.MODERATOR).get("/review/").text
+    places = [page.index(f'id="picture-{number}"') for number in numbers]
+    assert places == sorted(places, reverse=True)
+
+
+def test_one_click_takes_every_copy_down_and_says_how_many(sign_in: Callable, upload: Callable, draw: Callable) -> None:
+    copies = [upload(draw(1)), upload(near_copy(draw(1))), upload(near_copy(draw(1), scale=1.4))]
+    other = upload(draw(2))
+    mona = sign_in("mona", Role.MODERATOR)
+    answer = mona.post(f"/review/pictures/{copies[1]}/mark")
+    assert "Indecent: 2 other copies taken down." in answer.text
+    assert [status(number) for number in copies] == [Status.REMOVED] * 3
+    assert status(other) is Status.PUBLISHED
+    assert "refused" in sign_in("max").upload(near_copy(draw(1), scale=0.5)).text
+
+
+def test_undo_is_offered_at_once_and_in_the_history(sign_in: Callable, upload: Callable, draw: Callable) -> None:
+    number = upload(draw(1))
+    mona = sign_in("mona", Role.MODERATOR)
+    answer = mona.post(f"/review/pictures/{number}/mark")
+    decision = db.session.query(Decision).one().id
+    for page in (answer.text, mona.get("/review/history").text):
+        assert f'action="/review/decisions/{decision}/undo"' in page
+    assert "Taken back." in mona.post(f"/review/decisions/{decision}/undo").text
+    assert status(number) is Status.PUBLISHED
+
+
+def test_approving_takes_a_picture_off_the_grid_and_leaves_it_on_show(
+    sign_in: Callable, upload: Callable, draw: Callable
+) -> None:
+    number = upload(draw(1))
+    mona = sign_in("mona", Role.MODERATOR)
+    assert "OK." in mona.post(f"/review/pictures/{number}/approve").text
+    assert f'id="picture-{number}"' not in mona.get("/review/").text
+    assert f'id="picture-{number}"' in mona.get("/review/?show=all").text
+    assert status(number) is Status.PUBLISHED
+
+
+def test_the_slower_of_two_moderators_is_told_who_decided_what(
+    sign_in: Callable, upload: Callable, draw: Callable
+) -> None:
+    number = upload(draw(1))
+    sign_in("ana", Role.MODERATOR).post(f"/review/pictures/{number}/approve")
+    mona = sign_in("mona", Role.MODERATOR)
+    answer = mona.post(f"/review/pictures/{number}/mark", seen="")
+    assert answer.status_code == 409
+    assert "ana approved this picture" in answer.text
+    assert status(number) is Status.PUBLISHED
+    assert "OK by ana." in mona.get("/review/?show=all").text
+
+
+def test_the_script_gets_the_card_as_it_is_now(sign_in: Callable, upload: Callable, draw: Callable) -> None:
+    number = upload(draw(1))
+    answer = sign_in("mona", Role.MODERATOR).post(f"/review/pictures/{number}/mark", json=True)
+    assert answer.json is not None
+    assert f'id="picture-{number}"' in answer.json["card"]
+    assert "Undo" in answer.json["card"]
+
+
+def test_an_open_grid_hears_of_uploads_and_of_what_others_decide(
+    sign_in: Callable, upload: Callable, draw: Callable
+) -> None:
+    mona = sign_in("mona", Role.MODERATOR)
+    version = mona.get("/review/changes?since=0").json
+    assert version is None or version["cards"] == []
+    first = upload(draw(1))
+    news = mona.get("/review/changes?since=0").json
+    assert [card["id"] for card in news["cards"]] == [first]
+    assert news["counts"]["undecided"] == 1
+
+    nothing = mona.get(f"/review/changes?since={news['version']}")
+    assert nothing.status_code == 204
+    assert not nothing.data
+
+    sign_in("ana", Role.MODERATOR).post(f"/review/pictures/{first}/mark")
+    news = mona.get(f"/review/changes?since={news['version']}").json
+    assert [(card["id"], card["undecided"]) for card in news["cards"]] == [(first, False)]
+    assert "Marked indecent by ana." in news["cards"][0]["html"]
+
+
+def test_a_long_absence_is_caught_up_in_pieces(
+    sign_in: Callable, upload: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moderation.web.moderator.CHANGES", 2)
+    numbers = {upload(draw(seed)) for seed in range(5)}
+    mona, heard, since = sign_in("mona", Role.MODERATOR), set(), 0
+    while (answer := mona.get(f"/review/changes?since={since}")).status_code == 200:
+        heard |= {card["id"] for card in answer.json["cards"]}
+        since = answer.json["version"]
+    assert heard == numbers
+
+
+def test_a_picture_page_shows_the_distances_to_the_entries_it_came_near(
+    sign_in: Callable, upload: Callable, draw: Callable, parts: Parts, person: Callable
+) -> None:
+    review.mark(parts, upload(draw(1)), person("mona", Role.MODERATOR), None)
+    number = upload(near_copy(draw(1)))
+    page = sign_in("ana", Role.MODERATOR).get(f"/review/pictures/{number}").text
+    assert "of 64 bits" in page
+    assert "of 256 bits" in page
+    assert "refused" in page
+
+
+def test_a_refused_picture_that_a_person_finds_fine_comes_on_show(
+    sign_in: Callable, upload: Callable, draw: Callable, parts: Parts, person: Callable
+) -> None:
+    review.mark(parts, upload(draw(1)), person("mona", Role.MODERATOR), None)
+    number = upload(near_copy(draw(1)))
+    assert status(number) is Status.REFUSED
+    ana = sign_in("ana", Role.MODERATOR)
+    assert f'id="picture-{number}"' in ana.get("/review/?show=refused").text
+    ana.post(f"/review/pictures/{number}/approve")
+    assert status(number) is Status.PUBLISHED
+
+
+@pytest.mark.parametrize(
+    "path", ["/review/pictures/99/mark", "/review/decisions/99/undo", "/review/pictures/99/approve"]
+)
+def test_what_does_not_exist_is_said_plainly(sign_in: Callable, path: str) -> None:
+    answer = sign_in("mona", Role.MODERATOR).post(path)
+    assert answer.status_code == 404
+    assert "There is no" in answer.text

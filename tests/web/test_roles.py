@@ -1,0 +1,68 @@
+"""Every route against every role: a view that is added tomorrow is covered today."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from moderation.models import Role
+from tests.web.conftest import Browser
+
+OPEN = {"static", "account.home", "account.sign_in", "account.sign_up", "account.sign_out", "account.setup"}
+"""For everybody, signed in or not."""
+
+NEEDS = {"member": Role.MEMBER, "moderator": Role.MODERATOR, "admin": Role.ADMIN}
+"""What each area asks for. An area that is not here fails the test."""
+
+
+def enters(browser: Browser, path: str, method: str) -> bool:
+    """Whether the guard lets that request through, whatever the view says then."""
+    answer = browser.get(path) if method == "GET" else browser.post(path, follow=False)
+    to_sign_in = answer.status_code in (302, 303) and answer.location.startswith("/sign-in")
+    return not to_sign_in and answer.status_code not in (401, 403)
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+def test_who_may_enter_where(app: Flask, browser: Callable, sign_in: Callable, role: Role | None) -> None:
+    visitor = sign_in("pat", role) if role else browser()
+    asked = 0
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in OPEN:
+            continue
+        needed = NEEDS[rule.endpoint.partition(".")[0]]
+        path = str(rule.rule)
+        for argument in rule.arguments:
+            path = path.replace(f"<int:{argument}>", "1")
+        for method in sorted((rule.methods or set()) & {"GET", "POST", "PUT", "PATCH", "DELETE"}):
+            allowed = role is not None and role.includes(needed)
+            assert enters(visitor, path, method) == allowed, f"{method} {path} as {role}"
+            asked += 1
+    assert asked > 10
+
+
+def test_a_form_from_another_site_does_nothing(sign_in: Callable) -> None:
+    mona = sign_in("mona", Role.MODERATOR)
+    for path in ("/review/pictures/1/mark", "/picture", "/sign-out", "/sign-in"):
+        assert mona.send("POST", path).status_code == 400
+    assert mona.get("/review/").status_code == 200
+
+
+def test_every_answer_carries_the_strict_headers(sign_in: Callable) -> None:
+    mona = sign_in("mona", Role.MODERATOR)
+    for path in ("/review/", "/static/style.css", "/nowhere", "/picture"):
+        headers = mona.get(path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_session_cookie_goes_over_https_only_but_for_this_very_machine(browser: Callable) -> None:
+    local = browser().get("/sign-in", base_url="http://127.0.0.1:8000").headers["Set-Cookie"]
+    public = browser().get("/sign-in", base_url="http://dating.example").headers["Set-Cookie"]
+    proxied = browser().get("/sign-in", base_url="http://127.0.0.1", headers={"X-Forwarded-Proto": "https"})
+    assert "Secure" not in local
+    assert "Secure" in public
+    assert "Secure" in proxied.headers["Set-Cookie"]
+    for cookie in (local, public):
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
