@@ -28,7 +28,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         for name, value in self._options.items():
-            self.cfg.set(name, value)
+            if name in self.cfg.settings:  # older versions lack the control socket that we switch off
+                self.cfg.set(name, value)
 
     def load(self) -> Flask:
         app: Flask = self._make_app()

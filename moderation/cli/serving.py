@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ HOST = "127.0.0.1"
 @instance_option
 def serve(host: str, port: int, workers: int | None) -> None:
     """Run the site."""
+    _check_free(host, port)
     folder = instance_folder()
     app = create_app(folder)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -44,10 +46,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
     config = app.config
     make_app = functools.partial(create_app, folder)
-    try:
-        server.serve(make_app, host, port, workers or config["WORKERS"], config["THREADS"])
-    except OSError as error:
-        raise Failure(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
+    server.serve(make_app, host, port, workers or config["WORKERS"], config["THREADS"])
 
 
 @click.command()
@@ -60,6 +59,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
 @click.option("--every", default=4.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between uploads.")
 def demo(port: int, photos: Path | None, every: float) -> None:
     """Run a throw-away site with people and pictures, and a member who keeps uploading. It is gone at the end."""
+    _check_free(HOST, port)
     from .. import demo as site
 
     folder = Path(tempfile.mkdtemp(prefix="moderation-demo-"))
@@ -100,7 +100,7 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     )
     for _ in range(300):
         if server.poll() is not None:
-            raise Failure(f"The server did not start. Is port {port} taken? Try --port with another number.")
+            raise Failure("The server did not start.")
         try:
             urllib.request.urlopen(f"http://{HOST}:{port}/sign-in", timeout=1).close()
         except OSError:
@@ -108,6 +108,17 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
         else:
             return server
     raise Failure("The server does not answer.")
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raises `Failure` where nobody can listen, before anything is started."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+    except OSError as error:
+        raise Failure(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
 
 
 def _setup_token(secret_key: str | bytes | None) -> str:
