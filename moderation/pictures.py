@@ -37,10 +37,10 @@ def on_show(member_id: int) -> Picture | None:
     return db.session.scalars(shown.order_by(Picture.id.desc()).limit(1)).first()
 
 
-def latest(member_id: int) -> Picture | None:
-    """What the member uploaded last, whatever became of it."""
-    own = sa.select(Picture).filter_by(member_id=member_id).options(*_FOR_CARDS)
-    return db.session.scalars(own.order_by(Picture.id.desc()).limit(1)).first()
+def latest(member_id: int, limit: int) -> Sequence[Picture]:
+    """What the member uploaded last, whatever became of it, latest first."""
+    own = sa.select(Picture).filter_by(member_id=member_id).options(joinedload(Picture.decision))
+    return db.session.scalars(own.order_by(Picture.id.desc()).limit(limit)).all()
 
 
 def newest(show: str, before: int | None, limit: int) -> Sequence[Picture]:

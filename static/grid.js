@@ -86,15 +86,19 @@ async function look() {
       count(news.counts);
       tray();
     }
-    live.textContent = "Live";
-    live.className = "live on";
+    state("Live", "on");
   } catch (error) {
-    live.textContent = error instanceof TypeError ? "No connection, trying again" : error.message;
-    live.className = "live off";
+    state(error instanceof TypeError ? "No connection, trying again" : error.message, "off");
   } finally {
     asking = false;
     timer = setTimeout(look, Number(grid.dataset.pollSeconds) * 1000);
   }
+}
+
+function state(sentence, kind) {
+  if (live.textContent === sentence) return; // said once, not at every look
+  live.textContent = sentence;
+  live.className = `live ${kind}`;
 }
 
 function take({ id, html, undecided, status }) {

@@ -14,6 +14,9 @@ from .session import only
 bp = Blueprint("member", __name__)
 bp.before_request(only(Role.MEMBER))
 
+LATEST = 6
+"""Uploads whose state a member sees."""
+
 OUTCOMES = {
     Status.PUBLISHED: "Your new profile picture is on show.",
     Status.HELD: "Thank you. A person will look at your picture before it is shown.",
@@ -58,7 +61,7 @@ def _page(error: str = "") -> str:
     return render_template(
         "member/page.html",
         shown=pictures.on_show(current_user.id),
-        latest=pictures.latest(current_user.id),
+        latest=pictures.latest(current_user.id, LATEST),
         formats=[name.replace("WEBP", "WebP") for name in UPLOAD_FORMATS],
         config=current_app.config,
         error=error,

@@ -8,11 +8,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from moderation.models import Role
 from tests.conftest import PASSWORD
@@ -22,9 +23,9 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 FLAGS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A missing browser is an error: what is not looked at is not tested."""
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """The Chromium of this machine. A missing one is an error: what is not looked at is not tested."""
     found = os.environ.get("CHROMIUM") or next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if not found:
         raise RuntimeError("The browser tests need Chromium: install it, or name it in CHROMIUM.")
@@ -35,9 +36,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def site(app: Flask, instance: Path) -> Iterator[str]:
-    """The address of `moderation serve` with two workers, on the instance that the test's `app` looks into."""
+@contextmanager
+def served(instance: Path) -> Iterator[str]:
+    """The address of `moderation serve`, with two workers, on that instance."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,6 +54,30 @@ def site(app: Flask, instance: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def signed_in(context: BrowserContext, name: str, password: str = PASSWORD) -> Page:
+    """A page of that browser after signing in, wherever it lands."""
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    return page
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def site(app: Flask, instance: Path) -> Iterator[str]:
+    """The site that the test's `app` looks into."""
+    with served(instance) as address:
+        yield address
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
@@ -79,17 +104,11 @@ def window(chromium: Browser, site: str, person: Callable) -> Iterator[Callable[
     def open_(name: str, role: Role = Role.MEMBER, **options: object) -> Page:
         person(name, role)
         context = chromium.new_context(base_url=site, **options)
+        context.set_default_timeout(10_000)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        page.goto("/sign-in")
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(lambda url: "/sign-in" not in url)
-        return page
+        return signed_in(context, name)
 
     yield open_
     for context in contexts:
