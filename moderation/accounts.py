@@ -2,10 +2,12 @@
 
 import re
 import secrets
+from functools import cache
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.exc import IntegrityError
 
 from .database import db
 from .errors import Conflict, NotFound, Refusal
@@ -17,7 +19,12 @@ PASSWORD_LENGTH = range(10, 201)
 _NAME = re.compile(r"[^\W_][\w.-]{1,39}")
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash("nobody has this password")
+
+
+@cache
+def _nobody() -> str:
+    """What a password is compared with for a name that nobody has, so that it takes as long."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def create(name: str, password: str, role: Role) -> Account:
@@ -32,6 +39,10 @@ def create(name: str, password: str, role: Role) -> Account:
     account = Account(name=name, key=_key(name), password="", role=role, session="")
     set_password(account, password)
     db.session.add(account)
+    try:
+        db.session.flush()
+    except IntegrityError:  # somebody took it this very moment
+        raise Conflict(f"The name {name} is taken. Please choose another.") from None
     return account
 
 
@@ -51,7 +62,7 @@ def authenticate(name: str, password: str) -> Account | None:
     """The account, if the password is right. Takes as long for a name that nobody has."""
     account = find(name)
     try:
-        _hasher.verify(account.password if account else _NOBODY, password)
+        _hasher.verify(account.password if account else _nobody(), password)
     except (VerificationError, InvalidHashError):
         return None
     return account

@@ -29,7 +29,7 @@ class Folder:
         key = hashlib.sha256(content).hexdigest()
         path = self._path(key)
         if not path.exists():
-            path.parent.mkdir(exist_ok=True)
+            self._make_room(path.parent)
             # Under another name first: a file is there whole or not at all.
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
                 try:
@@ -50,6 +50,14 @@ class Folder:
             return self._path(key).read_bytes()
         except FileNotFoundError:
             raise KeyError(key) from None
+
+    def _make_room(self, folder: Path) -> None:
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return
+        if self._durable:
+            _sync_folder(self.root)
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.jpg"

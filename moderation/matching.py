@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from .fingerprint import Fingerprint, View, distance
 from .index import Column, Engine
@@ -79,14 +78,15 @@ def decide(hits: Iterable[Hit], policy: Policy) -> tuple[Verdict, Hit | None]:
 
 
 def compare(known: Fingerprint, asked: Fingerprint) -> Hit:
-    """The distances between two fingerprints, in the views that come nearest."""
+    """The distances between two fingerprints, in the views whose dHashes come nearest."""
     dhashes = np.bitwise_count(known.views["dhash"][:, None] ^ asked.views["dhash"])
+    phashes = distance(known.views["phash"][:, None], asked.views["phash"])
     row, column = np.unravel_index(int(dhashes.argmin()), dhashes.shape)
     return Hit(
         0,
         View(int(known.views["view"][row])),
         int(dhashes[row, column]),
-        int(distance(known.views["phash"][row], asked.views["phash"][column])),
+        int(phashes[row, column]),
         identical=known.pixels is not None and known.pixels == asked.pixels,
         weak=known.weak or asked.weak,
     )
@@ -117,28 +117,26 @@ class Matcher:
 
         A weak fingerprint is found by its hashes only if `weak_by_hash`, otherwise by identical pixels alone.
         """
-        views: list[npt.NDArray[np.void]] = []
-        owners: list[int] = []
-        weak: list[bool] = []
-        for id_, print_ in known:
+        latest = dict(known)
+        for id_ in latest:
             self.drop(id_)
-            self._pixels[id_] = print_.pixels or b""
-            if print_.pixels:
-                self._by_pixels.setdefault(print_.pixels, set()).add(id_)
-            if weak_by_hash or not print_.weak:
-                first = len(self._owner) + len(owners)
-                self._rows[id_] = range(first, first + len(print_.views))
-                views.append(print_.views)
-                owners += [id_] * len(print_.views)
-                weak += [print_.weak] * len(print_.views)
-        if views:
-            rows = np.concatenate(views)
-            numbers = np.arange(len(self._owner), len(self._owner) + len(rows), dtype=np.int64)
-            self._owner.extend(np.array(owners, np.int64))
-            self._view.extend(rows["view"])
-            self._phash.extend(rows["phash"])
-            self._weak.extend(np.array(weak, np.bool_))
-            self._engine.extend(rows["dhash"], numbers)
+        coded = [(id_, one) for id_, one in latest.items() if weak_by_hash or not one.weak]
+        if coded:
+            views = np.concatenate([one.views for _, one in coded])
+            counts = [len(one.views) for _, one in coded]
+            first = len(self._owner)
+            self._owner.extend(np.repeat([id_ for id_, _ in coded], counts))
+            self._view.extend(views["view"])
+            self._phash.extend(views["phash"])
+            self._weak.extend(np.repeat([one.weak for _, one in coded], counts))
+            self._engine.extend(views["dhash"], np.arange(first, first + len(views)))
+            ends = (first + np.cumsum(counts)).tolist()
+            for (id_, _), count, end in zip(coded, counts, ends, strict=True):
+                self._rows[id_] = range(end - count, end)
+        for id_, one in latest.items():
+            self._pixels[id_] = one.pixels or b""
+            if one.pixels:
+                self._by_pixels.setdefault(one.pixels, set()).add(id_)
 
     def drop(self, id_: int) -> None:
         """Forget that fingerprint, if it is known."""

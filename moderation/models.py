@@ -94,7 +94,7 @@ class FingerprintRow(Model):
     recipe: Mapped[int]
     views: Mapped[bytes]  # packed `fingerprint.VIEW`s
     detail: Mapped[int]
-    luminance: Mapped[bytes]
+    luminance: Mapped[bytes] = mapped_column(deferred=True)  # large, and seldom wanted
     pixels: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
 
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from .database import db
-from .models import Action, Check, Decision, Picture, Status
+from .models import Action, Check, Decision, FingerprintRow, Picture, Status
 
 COUNTED = 1000
 """Counts go so far; beyond it a grid says "999+"."""
@@ -21,6 +21,7 @@ SHOWS = {
 
 _FOR_CARDS = (
     joinedload(Picture.member),
+    joinedload(Picture.fingerprint).load_only(FingerprintRow.detail),
     joinedload(Picture.decision).joinedload(Decision.by),
     joinedload(Picture.decision).selectinload(Decision.actions),
     joinedload(Picture.decision).selectinload(Decision.entries),

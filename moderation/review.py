@@ -26,7 +26,7 @@ from .models import (
 )
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .uploads import get, never_shown, pack, publish, unpack
+from .uploads import exempt_from, get, never_shown, pack, publish, unpack
 
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
@@ -114,9 +114,10 @@ def import_entries(
     """
     known: dict[str, Entry] = {}
     decision = None
+    fingerprinted = list(pictures)  # before anybody has to wait for us
     with writing():
         bump(BLOCKLIST)
-        for name, print_ in pictures:
+        for name, print_ in fingerprinted:
             before = blocklist.known(print_.pixels or b"")
             if before:
                 known[name] = before
@@ -169,35 +170,36 @@ def sweep(parts: Parts, decision_id: int) -> None:
     decision = db.session.get_one(Decision, decision_id)
     if decision.lease is None:
         return
-    found: dict[int, tuple[Verdict, int]] = {}
+    found: dict[int, list[tuple[Verdict, Entry]]] = {}
     for entry in (*decision.entries, *decision.withdrawals):
         if entry.withdrawn:
             continue
         print_ = unpack(entry.fingerprint)
         for hit in parts.on_show.near(print_, parts.policy.widest, by_hash=not print_.weak):
-            verdict = parts.policy.verdict(hit)
-            best = found.get(hit.id)
-            if best is None or verdict.gravity > best[0].gravity:
-                found[hit.id] = (verdict, entry.id)
+            found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
 
     with writing():
         version = bump(PICTURES)
         decision = db.session.get_one(Decision, decision_id)
         if decision.lease is None:  # finished by another process, or taken back
             return
-        for picture_id, (verdict, entry_id) in sorted(found.items()):
+        for picture_id, hits in sorted(found.items()):
             picture = get(picture_id)
-            if picture.status not in SWEPT or _is_exempt(picture_id, entry_id):
+            exempt = exempt_from(picture_id)
+            counting = [(verdict, entry) for verdict, entry in hits if not entry.withdrawn and entry.id not in exempt]
+            if picture.status not in SWEPT or not counting:
                 continue
+            verdict, entry = max(counting, key=lambda hit: hit[0].gravity)
+            # What an entry takes down belongs to the decision that added it, also when the entry was restored.
             if verdict is Verdict.REFUSE:
-                _move(picture, never_shown(picture), decision, version, entry_id)
+                _move(picture, never_shown(picture), entry.decision, version, entry.id)
             elif (
                 verdict is Verdict.HOLD
                 and picture.status in (Status.PENDING, Status.PUBLISHED)
                 and not picture.decision
             ):
                 # For a person to look at; one whom a person has looked at stays.
-                _move(picture, Status.HELD, decision, version, entry_id, decides=False)
+                _move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
         decision.lease = None
 
 
@@ -296,17 +298,13 @@ def _move(
         picture.lease = None
 
 
-def _is_exempt(picture_id: int, entry_id: int) -> bool:
-    return db.session.get(Exemption, {"picture_id": picture_id, "entry_id": entry_id}) is not None
-
-
 def _exempt(picture: Picture, decision: Decision) -> None:
-    """Hold no entry against the picture any more that a check or a sweep found it near to."""
+    """Never hold against the picture again what a check or a sweep found it near to: that is what the person saw."""
     checked = sa.select(Match.entry_id).join(Match.check).filter_by(picture_id=picture.id)
-    near = set(db.session.scalars(checked.where(Match.verdict != Verdict.PUBLISH)))
-    near |= set(db.session.scalars(sa.select(Action.entry_id).filter_by(picture_id=picture.id)))
-    near -= {None, *db.session.scalars(sa.select(Exemption.entry_id).filter_by(picture_id=picture.id))}
-    db.session.add_all(Exemption(picture_id=picture.id, entry_id=id_, decision_id=decision.id) for id_ in near)
+    swept_by = sa.select(Action.entry_id).where(Action.picture_id == picture.id, Action.entry_id.is_not(None))
+    seen = {*db.session.scalars(checked.where(Match.verdict != Verdict.PUBLISH)), *db.session.scalars(swept_by)}
+    new = seen - exempt_from(picture.id)
+    db.session.add_all(Exemption(picture_id=picture.id, entry_id=id_, decision_id=decision.id) for id_ in new)
 
 
 def _take_back(parts: Parts, action: Action, version: int) -> bool:
@@ -318,9 +316,10 @@ def _take_back(parts: Parts, action: Action, version: int) -> bool:
     if action.decides:
         origin = _origin(action)
         picture.decision_id, before = origin.before_decision_id, origin.before
-    if picture.status is not action.after or picture.status is before:
-        return False  # it gave way to its member's next picture since, or was only approved where it was
     comes_on_show = before in (Status.PUBLISHED, Status.PENDING)
+    gave_way = action.after is Status.PUBLISHED and picture.status is Status.REPLACED
+    if picture.status is before or not (picture.status is action.after or (gave_way and not comes_on_show)):
+        return False  # only approved where it was, or its member has another picture since
     picture.status = Status.PENDING if comes_on_show else before
     picture.lease = now() + parts.lease if comes_on_show else None
     return comes_on_show

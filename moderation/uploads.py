@@ -27,7 +27,7 @@ from .replica import PICTURES, bump
 log = logging.getLogger(__name__)
 
 RECORDED = 12
-"""Candidates of a check that are kept: those that weigh most, then the nearest."""
+"""Candidates of a check that are kept beside those that count: the nearest of the others."""
 
 
 def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
@@ -72,7 +72,7 @@ def publish(parts: Parts, picture_id: int) -> Picture:
     failure = None
     try:
         print_ = _committed_fingerprint(parts, picture_id)
-        exempt = set(db.session.scalars(sa.select(Exemption.entry_id).filter_by(picture_id=picture_id)))
+        exempt = exempt_from(picture_id)
         hits = [hit for hit in parts.blocklist.near(print_, parts.policy.widest) if hit.id not in exempt]
         verdict, gravest = decide(hits, parts.policy)
     except Exception as error:
@@ -94,7 +94,8 @@ def publish(parts: Parts, picture_id: int) -> Picture:
                 picture.status = Status.HELD
             case Verdict.PUBLISH:
                 picture.status = _make_way(picture, version)
-                picture.published = picture.published or now()
+                if picture.status is Status.PUBLISHED:
+                    picture.published = picture.published or now()
         # The decision that sent the picture here learns where it arrived.
         pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
         db.session.execute(pending.values(after=picture.status))
@@ -116,6 +117,11 @@ def publish(parts: Parts, picture_id: int) -> Picture:
 def never_shown(picture: Picture) -> Status:
     """What a picture that must not be on show becomes: refused if it never was, else removed."""
     return Status.REFUSED if picture.published is None else Status.REMOVED
+
+
+def exempt_from(picture_id: int) -> set[int]:
+    """The entries that a person has found this picture fine against."""
+    return set(db.session.scalars(sa.select(Exemption.entry_id).filter_by(picture_id=picture_id)))
 
 
 def get(picture_id: int) -> Picture:
@@ -183,7 +189,8 @@ def _make_way(picture: Picture, version: int) -> Status:
 
 
 def _matches(hits: list[Hit], policy: Policy) -> list[Match]:
-    weighed = sorted(hits, key=lambda hit: (-policy.verdict(hit).gravity, hit.phash, hit.dhash))
+    verdicts = sorted(((policy.verdict(hit), hit) for hit in hits), key=lambda one: (-one[0].gravity, one[1].phash))
+    counting = sum(verdict is not Verdict.PUBLISH for verdict, _ in verdicts)
     return [
         Match(
             entry_id=hit.id,
@@ -191,7 +198,7 @@ def _matches(hits: list[Hit], policy: Policy) -> list[Match]:
             dhash=hit.dhash,
             phash=hit.phash,
             identical=hit.identical,
-            verdict=policy.verdict(hit),
+            verdict=verdict,
         )
-        for hit in weighed[:RECORDED]
+        for verdict, hit in verdicts[: counting + RECORDED]
     ]
