@@ -54,6 +54,10 @@ def restore(entry: Entry) -> None:
 
 
 def known(pixels: bytes) -> Entry | None:
-    """The entry, withdrawn or not, of a picture with exactly these canonical pixels."""
-    same = sa.select(Entry).join(Entry.fingerprint).where(FingerprintRow.pixels == pixels).order_by(Entry.id)
-    return db.session.scalars(same).first()
+    """The entry of a picture with exactly these canonical pixels: one that blocks, else one that was withdrawn.
+
+    An entry whose decision was taken back never was.
+    """
+    same = sa.select(Entry).join(Entry.fingerprint).where(FingerprintRow.pixels == pixels)
+    standing = same.join(Entry.decision).where(Decision.undone.is_(None))
+    return db.session.scalars(standing.order_by(Entry.withdrawn.is_not(None), Entry.id)).first()

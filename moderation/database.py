@@ -35,7 +35,8 @@ BUSY_SECONDS = 20
 def engine_options(url: str, durable: bool) -> dict[str, Any]:
     """Keyword arguments for the engine at that URL. On SQLite the driver is kept from opening transactions itself."""
     if not url.startswith("sqlite"):
-        return {"pool_pre_ping": True}
+        # Days are counted in UTC, also by the database.
+        return {"pool_pre_ping": True, "connect_args": {"options": "-c timezone=utc"}}
     return {
         "connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None},
         "execution_options": {"durable": durable},

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .fingerprint import Fingerprint, View, distance
+from .fingerprint import VIEW, Fingerprint, View, distance
 from .index import Column, Engine
 
 
@@ -122,7 +122,8 @@ class Matcher:
             self.drop(id_)
         coded = [(id_, one) for id_, one in latest.items() if weak_by_hash or not one.weak]
         if coded:
-            views = np.concatenate([one.views for _, one in coded])
+            # Joined as bytes: numpy would look at the type of each.
+            views = np.frombuffer(b"".join(one.views.tobytes() for _, one in coded), VIEW)
             counts = [len(one.views) for _, one in coded]
             first = len(self._owner)
             self._owner.extend(np.repeat([id_ for id_, _ in coded], counts))

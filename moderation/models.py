@@ -160,7 +160,7 @@ class Entry(Model):
 
     id: Mapped[Id]
     created: Mapped[Created]
-    fingerprint_id: Mapped[int] = mapped_column(sa.ForeignKey("fingerprints.id"))
+    fingerprint_id: Mapped[int] = mapped_column(sa.ForeignKey("fingerprints.id"), index=True)
     decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
     picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))  # the one that was marked
     source: Mapped[str | None] = mapped_column(sa.String(255))  # or the file's name
@@ -210,7 +210,7 @@ class Check(Model):
     __tablename__ = "checks"
 
     id: Mapped[Id]
-    created: Mapped[Created] = mapped_column(index=True)
+    created: Mapped[Created]
     picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), index=True)
     occasion: Mapped[Occasion] = mapped_column(text_enum(Occasion))
     verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))
@@ -220,6 +220,8 @@ class Check(Model):
     failure: Mapped[str | None] = mapped_column(sa.String(200))  # why it could not be done: the picture was held
 
     matches: Mapped[list["Match"]] = relationship(back_populates="check", order_by="Match.id")
+
+    __table_args__ = (sa.Index("ix_checks_occasion_created", "occasion", "created"),)
 
 
 class Match(Model):

@@ -108,7 +108,8 @@ def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
     sentence = render_template("moderator/_said.html", decision=decision).strip()
     flash(sentence, "undone" if decision.undone else f"undo:{decision.id}")
     back = request.form.get("back", "")
-    return redirect(back if back.startswith(url_for("moderator.grid")) else url_for("moderator.grid"))
+    ours = back.startswith((url_for("moderator.grid"), url_for("admin.statistics")))
+    return redirect(back if ours else url_for("moderator.grid"))
 
 
 def _card(picture: Picture) -> str:

@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entries")),
     )
     op.create_index("ix_entries_decision_id", "entries", ["decision_id"], unique=False)
+    op.create_index("ix_entries_fingerprint_id", "entries", ["fingerprint_id"], unique=False)
     op.create_index("ix_entries_version", "entries", ["version"], unique=False)
     op.create_index("ix_entries_withdrawal_id", "entries", ["withdrawal_id"], unique=False)
 
@@ -203,7 +204,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["picture_id"], ["pictures.id"], name=op.f("fk_checks_picture_id_pictures")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checks")),
     )
-    op.create_index("ix_checks_created", "checks", ["created"], unique=False)
+    op.create_index("ix_checks_occasion_created", "checks", ["occasion", "created"], unique=False)
     op.create_index("ix_checks_picture_id", "checks", ["picture_id"], unique=False)
 
     op.create_table(
@@ -249,7 +250,7 @@ def downgrade() -> None:
 
     op.drop_table("exemptions")
     op.drop_index("ix_checks_picture_id", "checks")
-    op.drop_index("ix_checks_created", "checks")
+    op.drop_index("ix_checks_occasion_created", "checks")
 
     op.drop_table("checks")
     op.drop_index("ix_actions_picture_id", "actions")
@@ -258,6 +259,7 @@ def downgrade() -> None:
     op.drop_table("actions")
     op.drop_index("ix_entries_withdrawal_id", "entries")
     op.drop_index("ix_entries_version", "entries")
+    op.drop_index("ix_entries_fingerprint_id", "entries")
     op.drop_index("ix_entries_decision_id", "entries")
 
     op.drop_table("entries")

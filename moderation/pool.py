@@ -1,0 +1,146 @@
+"""Reading many picture files over all cores."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from .folders import Reading, Unread
+
+CHUNK = 16
+"""Files that a worker is given at a time: a task costs about a millisecond, a picture about two."""
+
+FIRST = 8
+"""So many files this process reads itself, to see how long they take."""
+
+WORTH_IT = 1.0
+"""Seconds that the rest must look like taking for workers to be started: that takes up to a second itself."""
+
+AHEAD = 4
+"""Chunks for each worker that are in hand at a time, so that none waits while an answer is fetched."""
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_all(
+    paths: Sequence[Path], read: Callable[[Path], Reading], workers: int | None = None
+) -> Generator[Reading, None, None]:
+    """Each file's reading, in the order of the paths, as they come.
+
+    `read` is a function that can be pickled and does not raise. A file that kills the process which reads it gives
+    a sentence too.
+    """
+    workers = min(workers or cores(), -(-len(paths) // CHUNK))
+    here = 0
+    for reading in _here(paths, read, forever=workers < 2):
+        here += 1
+        yield reading
+    yield from _spread(paths[here:], read, workers)
+
+
+def _here(paths: Sequence[Path], read: Callable[[Path], Reading], forever: bool) -> Iterator[Reading]:
+    """The readings of the first files, until it is worth starting workers for those that are left."""
+    spent = 0.0
+    for number, path in enumerate(paths):
+        started = time.perf_counter()
+        reading = read(path)
+        # The very first imports and sets up what the others find ready.
+        spent += time.perf_counter() - started if number else 0.0
+        yield reading
+        if not forever and number >= FIRST and spent / number * (len(paths) - number - 1) > WORTH_IT:
+            return
+
+
+def _spread(paths: Sequence[Path], read: Callable[[Path], Reading], workers: int) -> Iterator[Reading]:
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    done = 0
+    while done < len(chunks):
+        try:
+            with closing(_over_workers(chunks[done:], read, workers)) as answers:
+                for readings in answers:
+                    done += 1
+                    yield from readings
+        except BrokenProcessPool:
+            # One file has killed its worker, and it may be any of those in hand: they go one by one.
+            for chunk in chunks[done : done + AHEAD * workers]:
+                done += 1
+                yield from _one_by_one(chunk, read)
+
+
+def _over_workers(
+    chunks: Sequence[Sequence[Path]], read: Callable[[Path], Reading], workers: int
+) -> Generator[list[Reading], None, None]:
+    pool = _pool(workers)
+    waiting: deque[Future[list[Reading]]] = deque()
+    try:
+        for chunk in chunks:
+            with _undisturbed():
+                waiting.append(pool.submit(_read_chunk, read, chunk))
+            if len(waiting) >= AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _one_by_one(paths: Sequence[Path], read: Callable[[Path], Reading]) -> Iterator[Reading]:
+    pool = _pool(1)
+    try:
+        for path in paths:
+            try:
+                with _undisturbed():
+                    answer = pool.submit(read, path)
+                reading = answer.result()
+            except BrokenProcessPool:
+                pool.shutdown()
+                pool = _pool(1)
+                reading = Unread(path, "The process that read this file died of it: it is too large, or hostile.")
+            yield reading
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # A plain fork would copy the locks that this process's other threads hold.
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        # Imported once for all workers. ImageHash asks for the second at its first pHash only.
+        context.set_forkserver_preload(["moderation.folders", "scipy.fftpack"])
+    return ProcessPoolExecutor(workers, context, warnings.simplefilter, ("ignore",))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits while workers may be started. They inherit that, and so leave it to the process that asked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python tells the main thread alone
+        return
+    came: list[FrameType | None] = []
+    # Both: the mask is what workers inherit, but a thread of some library may take the signal all the same.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    handler = signal.signal(signal.SIGINT, lambda _signal, frame: came.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    if came and callable(handler):
+        handler(signal.SIGINT, came[0])
+
+
+def _read_chunk(read: Callable[[Path], Reading], paths: Sequence[Path]) -> list[Reading]:
+    return [read(path) for path in paths]

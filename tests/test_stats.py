@@ -1,0 +1,445 @@
+"""Every figure, counted by hand, also after something was taken back."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+
+import pytest
+import sqlalchemy as sa
+
+from moderation import blocklist, review, stats, uploads
+from moderation.database import db, writing
+from moderation.fingerprint import Fingerprint
+from moderation.matching import Hit, Policy, Verdict, Zone
+from moderation.models import (
+    Account,
+    Check,
+    Decision,
+    Entry,
+    FingerprintRow,
+    Kind,
+    Match,
+    Occasion,
+    Picture,
+    Role,
+    Status,
+)
+from moderation.parts import Parts
+from moderation.stats import CheckTimes, Day, Distance, Entries, Failures, Outcomes
+from tests.conftest import near_copy
+
+NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
+Make = Callable[..., int]
+
+
+@pytest.fixture
+def member(app: object) -> Make:
+    """An account that nobody signs in to: its password takes no time to hash."""
+    names = (f"member{number}" for number in count())
+
+    def make(name: str = "") -> int:
+        with writing():
+            name = name or next(names)
+            account = Account(name=name, key=name.casefold(), password="", role=Role.MEMBER, session="")
+            db.session.add(account)
+            db.session.flush()
+            return account.id
+
+    return make
+
+
+@pytest.fixture
+def upload(parts: Parts, member: Make) -> Make:
+    """Uploads a file, by a member of its own or by the one given; returns the picture's number."""
+    return lambda data, by=None, parts=parts: uploads.receive(parts, by or member(), data).id
+
+
+@pytest.fixture
+def mona(member: Make) -> int:
+    return member("mona")
+
+
+@pytest.fixture
+def cautious(parts: Parts) -> Parts:
+    """The same site, but where near copies are held instead of refused."""
+    return replace(parts, policy=Policy(Zone(-1, -1), Zone(12, 54)))
+
+
+@pytest.fixture
+def add_entry(app: object) -> Make:
+    """An entry by hand, that no picture ever comes near to by itself."""
+
+    def add(source: str = "seized.jpg", at: datetime = NOW) -> int:
+        with writing():
+            decision = Decision(created=at, kind=Kind.IMPORT, by_id=None, reason="Nudity")
+            row = FingerprintRow(recipe=1, views=b"", detail=0, luminance=b"", pixels=None)
+            entry = Entry(created=at, fingerprint=row, decision=decision, source=source, version=0)
+            db.session.add(entry)
+            db.session.flush()
+            return entry.id
+
+    return add
+
+
+@pytest.fixture
+def add_check(member: Make) -> Make:
+    """A picture with its check by hand, by a member of its own or the one given."""
+
+    def add(
+        at: datetime = NOW,
+        status: Status = Status.PUBLISHED,
+        milliseconds: float = 1,
+        by: int | None = None,
+        occasion: Occasion = Occasion.UPLOAD,
+        failure: str | None = None,
+        near: tuple[tuple[int, int, Verdict], ...] = (),
+    ) -> int:
+        by = by or member()
+        with writing():
+            picture = Picture(
+                created=at, member_id=by, status=status, file="f", thumbnail="t", width=1, height=1, version=0
+            )
+            db.session.add(picture)
+            db.session.flush()
+            matches = [
+                Match(entry_id=entry, view=0, dhash=bits, phash=0, identical=False, verdict=verdict)
+                for entry, bits, verdict in near
+            ]
+            check = Check(
+                created=at,
+                picture_id=picture.id,
+                occasion=occasion,
+                verdict=Verdict.PUBLISH,
+                candidates=len(matches),
+                milliseconds=milliseconds,
+                failure=failure,
+                matches=matches,
+            )
+            db.session.add(check)
+            return picture.id
+
+    return add
+
+
+def status(picture_id: int) -> Status:
+    db.session.rollback()
+    return uploads.get(picture_id).status
+
+
+def test_nothing_has_happened_yet(app: object) -> None:
+    figures = stats.figures(None)
+    assert figures == stats.Figures(0, Outcomes(0, 0), 0, 0, 0, Failures(0, 0), None, Entries(0, 0))
+    assert figures.outcomes.stopped is None
+    assert stats.per_day(None, NOW) == [Day(date(2026, 3, 10), 0, 0, 0)]
+    assert stats.distances(None, 2) == stats.Distances([Distance(bits, 0, 0, 0) for bits in range(3)], 0, 0)
+    assert stats.most_matched(None, 50) == []
+
+
+def test_stopped_at_the_door_goes_by_the_state_that_pictures_came_to(
+    parts: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    first = upload(draw(1))
+    upload(draw(2))
+    mark = review.mark(parts, first, mona, None).id
+    copies = [upload(near_copy(draw(1), scale=scale)) for scale in (0.6, 0.8)]
+    assert [status(copy) for copy in copies] == [Status.REFUSED] * 2
+    assert stats.outcomes(None) == Outcomes(refused=2, removed=1)
+    assert stats.outcomes(None).stopped == pytest.approx(2 / 3)
+
+    review.approve(parts, copies[0], mona, None)
+    assert stats.outcomes(None) == Outcomes(refused=1, removed=1)
+
+    review.undo(parts, mark, mona)
+    assert status(first) is Status.PUBLISHED
+    assert stats.outcomes(None) == Outcomes(refused=1, removed=0)
+    assert stats.outcomes(None).stopped == 1
+
+    review.approve(parts, copies[1], mona, None)
+    assert stats.outcomes(None) == Outcomes(0, 0)
+
+
+def test_held_and_then_marked_counts_as_refused(
+    parts: Parts, cautious: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    review.mark(parts, upload(draw(1)), mona, None)
+    held = upload(near_copy(draw(1)), parts=cautious)
+    assert stats.waiting() == 1
+    assert stats.outcomes(None) == Outcomes(refused=0, removed=1)
+
+    mark = review.mark(cautious, held, mona, None).id
+    assert stats.waiting() == 0
+    assert stats.outcomes(None) == Outcomes(refused=1, removed=1)
+    assert stats.marked(None) == 2
+
+    review.undo(cautious, mark, mona)
+    assert stats.waiting() == 1
+    assert stats.outcomes(None) == Outcomes(refused=0, removed=1)
+    assert stats.marked(None) == 1
+
+
+def test_the_copies_of_a_mark_count_as_swept_for_as_long_as_it_stands_on_them(
+    parts: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    copies = [upload(draw(1)), upload(near_copy(draw(1))), upload(near_copy(draw(1), scale=1.3))]
+    mark = review.mark(parts, copies[1], mona, None).id
+    assert (stats.marked(None), stats.swept(None)) == (1, 2)
+
+    approval = review.approve(parts, copies[0], mona, mark).id
+    assert status(copies[0]) is Status.PUBLISHED
+    assert (stats.marked(None), stats.swept(None)) == (1, 1)
+
+    # Taken down again, but for itself.
+    second = review.mark(parts, copies[0], mona, approval).id
+    assert status(copies[0]) is Status.REMOVED
+    assert (stats.marked(None), stats.swept(None)) == (2, 1)
+
+    review.undo(parts, second, mona)
+    review.undo(parts, approval, mona)
+    assert status(copies[0]) is Status.REMOVED
+    assert (stats.marked(None), stats.swept(None)) == (1, 2)
+
+    review.undo(parts, mark, mona)
+    assert (stats.marked(None), stats.swept(None)) == (0, 0)
+
+    # What went as a copy then goes as the one that is marked now, and takes the other two along.
+    review.mark(parts, copies[0], mona, None)
+    assert [status(copy) for copy in copies] == [Status.REMOVED] * 3
+    assert (stats.marked(None), stats.swept(None)) == (1, 2)
+
+
+def test_a_sweep_that_only_holds_takes_nothing_down(
+    parts: Parts, cautious: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    first, copy = upload(draw(1)), upload(near_copy(draw(1)))
+    review.mark(cautious, first, mona, None)
+    assert status(copy) is Status.HELD
+    assert (stats.swept(None), stats.waiting()) == (0, 1)
+
+
+def test_an_entry_that_is_restored_sweeps_too(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
+    mark = review.mark(parts, upload(draw(1)), mona, None).id
+    with writing():
+        withdrawal = review.withdraw(db.session.query(Entry).one().id, mona).id
+    copy = upload(near_copy(draw(1)))
+    assert (status(copy), stats.swept(None)) == (Status.PUBLISHED, 0)
+
+    review.undo(parts, withdrawal, mona)
+    assert (status(copy), stats.swept(None)) == (Status.REMOVED, 1)
+    review.undo(parts, mark, mona)
+    assert (status(copy), stats.swept(None)) == (Status.PUBLISHED, 0)
+
+
+def test_a_picture_that_an_entry_held_and_then_took_down_counts_once(
+    parts: Parts, cautious: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    first, copy = upload(draw(1)), upload(near_copy(draw(1)))
+    review.mark(cautious, first, mona, None)
+    assert (status(copy), stats.swept(None)) == (Status.HELD, 0)
+    with writing():
+        withdrawal = review.withdraw(db.session.query(Entry).one().id, mona).id
+    review.undo(parts, withdrawal, mona)
+    assert (status(copy), stats.swept(None)) == (Status.REMOVED, 1)
+
+
+def test_being_compared_again_is_not_another_upload(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
+    number = upload(draw(1))
+    upload(draw(2))
+    assert stats.uploads(None) == 2
+    review.undo(parts, review.mark(parts, number, mona, None).id, mona)
+    assert db.session.query(Check).count() == 3
+    assert stats.uploads(None) == 2
+
+
+def test_a_picture_that_could_not_be_compared_waits_until_it_could(
+    parts: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    class Broken(blocklist.Blocklist):
+        def near(self, asked: Fingerprint, within: int, by_hash: bool = True) -> list[Hit]:
+            raise OSError
+
+    broken = replace(parts, blocklist=Broken(type(parts.blocklist._matcher._engine)))
+    first, second = (upload(draw(seed), parts=broken) for seed in (1, 2))
+    with writing():
+        uploads.get(second).status = Status.PENDING
+    uploads.publish(broken, second)  # fails once more
+    assert stats.failures(None) == Failures(pictures=2, waiting=2)
+    assert stats.waiting() == 2
+
+    approval = review.approve(parts, first, mona, None).id
+    assert status(first) is Status.PUBLISHED
+    assert stats.failures(None) == Failures(pictures=2, waiting=1)
+    # Held again, but compared by now.
+    review.undo(parts, approval, mona)
+    assert (status(first), stats.waiting()) == (Status.HELD, 2)
+    assert stats.failures(None) == Failures(pictures=2, waiting=1)
+
+    review.mark(parts, second, mona, None)
+    assert stats.failures(None) == Failures(pictures=2, waiting=0)
+    assert stats.failures(datetime.now(UTC) + timedelta(1)) == Failures(0, 0)
+
+
+def test_check_times_are_those_of_uploads_that_could_be_compared(add_check: Make, member: Make) -> None:
+    max_ = member("max")
+    add_check(by=max_, milliseconds=7)
+    assert stats.check_times(None) == CheckTimes(7, 7)
+    for number in (4, 1, 3, 2, *range(5, 7), *range(8, 21)):
+        add_check(by=max_, milliseconds=number)
+    add_check(by=max_, milliseconds=900, occasion=Occasion.REVIEW)
+    add_check(by=max_, milliseconds=900, failure="OSError")
+    assert stats.check_times(None) == CheckTimes(p50=10, p95=19)
+
+
+def test_entries_in_force_and_withdrawn(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
+    marks = [review.mark(parts, upload(draw(seed)), mona, None).id for seed in (1, 2, 3)]
+    assert stats.entries() == Entries(in_force=3, withdrawn=0)
+    with writing():
+        withdrawal = review.withdraw(db.session.query(Entry).first().id, mona).id
+    review.undo(parts, marks[1], mona)
+    assert stats.entries() == Entries(in_force=1, withdrawn=2)
+    review.undo(parts, withdrawal, mona)
+    assert stats.entries() == Entries(in_force=2, withdrawn=1)
+
+
+def test_what_an_entry_brought_about(parts: Parts, upload: Make, member: Make, draw: Callable, mona: int) -> None:
+    quiet, busy = upload(draw(2)), upload(draw(1))
+    for number in (busy, quiet):
+        review.mark(parts, number, mona, None, "Nudity")
+    max_, tom = member("max"), member("tom")
+    for by, scale in ((max_, 0.6), (max_, 0.7), (tom, 0.8)):
+        copy = upload(near_copy(draw(1), scale=scale), by)
+        assert status(copy) is Status.REFUSED
+
+    first, second = stats.most_matched(None, 50)
+    assert (first.entry.picture_id, first.matches, first.members) == (busy, 3, 2)
+    assert first.last_match == db.session.query(Check).order_by(Check.id.desc()).first().created
+    assert (first.entry.decision.reason, first.entry.decision.by.name) == ("Nudity", "mona")
+    assert (second.entry.picture_id, second.matches, second.members, second.last_match) == (quiet, 0, 0, None)
+    assert [row.entry.picture_id for row in stats.most_matched(None, 1)] == [busy]
+
+    # Found fine, the copy is compared again, and the entry is not held against it any more.
+    review.approve(parts, copy, mona, None)
+    assert stats.most_matched(None, 1)[0].matches == 3
+
+
+def test_entries_are_ranked_by_the_matches_of_the_time_asked_for(add_entry: Make, add_check: Make) -> None:
+    earlier, lately, never = (add_entry(source) for source in ("a.jpg", "b.jpg", "c.jpg"))
+    month = NOW - timedelta(30)
+    for _ in range(3):
+        add_check(at=month, near=((earlier, 3, Verdict.REFUSE),))
+    add_check(near=((lately, 11, Verdict.HOLD), (never, 9, Verdict.PUBLISH)))
+    add_check(at=NOW - timedelta(1), near=((lately, 0, Verdict.REFUSE), (earlier, 14, Verdict.PUBLISH)))
+
+    def told(since: datetime | None) -> list[tuple[int, int, int, datetime | None]]:
+        found = stats.most_matched(since, 50)
+        return [(row.entry.id, row.matches, row.members, row.last_match) for row in found]
+
+    assert told(None) == [(earlier, 3, 3, month), (lately, 2, 2, NOW), (never, 0, 0, None)]
+    assert told(NOW - timedelta(7)) == [(lately, 2, 2, NOW), (never, 0, 0, None), (earlier, 0, 0, month)]
+
+
+def test_only_a_withdrawal_that_stands_alone_can_be_restored(
+    parts: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    mark = review.mark(parts, upload(draw(1)), mona, None).id
+    assert not stats.most_matched(None, 1)[0].restorable
+    with writing():
+        withdrawal = review.withdraw(db.session.query(Entry).one().id, mona).id
+    assert stats.most_matched(None, 1)[0].restorable
+    review.undo(parts, withdrawal, mona)
+    assert not stats.most_matched(None, 1)[0].restorable
+    with writing():
+        review.withdraw(db.session.query(Entry).one().id, mona)
+    assert stats.most_matched(None, 1)[0].restorable
+    review.undo(parts, mark, mona)
+    assert not stats.most_matched(None, 1)[0].restorable
+
+
+def test_every_day_is_there(add_check: Make) -> None:
+    for at, state in (
+        (datetime(2026, 3, 5, 23, 59, 59, tzinfo=UTC), Status.PUBLISHED),
+        (datetime(2026, 3, 8, 0, 0, 0, tzinfo=UTC), Status.REFUSED),
+        (datetime(2026, 3, 8, 23, 59, 59, tzinfo=UTC), Status.REMOVED),
+        (datetime(2026, 3, 8, 12, tzinfo=UTC), Status.HELD),
+        (NOW, Status.REFUSED),
+    ):
+        add_check(at=at, status=state)
+    since = stats.start(4, NOW)
+    assert since == datetime(2026, 3, 7, tzinfo=UTC)
+    lately = [
+        Day(date(2026, 3, 7), 0, 0, 0),
+        Day(date(2026, 3, 8), uploads=3, refused=1, removed=1),
+        Day(date(2026, 3, 9), 0, 0, 0),
+        Day(date(2026, 3, 10), 1, 1, 0),
+    ]
+    assert stats.per_day(since, NOW) == lately
+    before = [Day(date(2026, 3, 5), 1, 0, 0), Day(date(2026, 3, 6), 0, 0, 0)]
+    assert stats.per_day(None, NOW) == before + lately
+
+
+def test_what_is_older_is_not_counted(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
+    copies = [upload(draw(1)), upload(near_copy(draw(1)))]
+    review.mark(parts, copies[0], mona, None)
+    upload(near_copy(draw(1), scale=0.9))
+    tomorrow = datetime.now(UTC) + timedelta(1)
+    for since, expected in ((None, (3, 1, 2, 1, 1)), (tomorrow, (0, 0, 0, 0, 0))):
+        outcomes = stats.outcomes(since)
+        found = (stats.uploads(since), outcomes.refused, outcomes.removed, stats.marked(since), stats.swept(since))
+        assert found == expected
+    assert stats.check_times(tomorrow) is None
+    assert stats.distances(tomorrow, 14).checks == 0
+    assert stats.most_matched(tomorrow, 1)[0].matches == 0
+
+
+def test_distances_of_all_candidates_by_what_each_led_to(add_entry: Make, add_check: Make) -> None:
+    one, two = add_entry(), add_entry()
+    add_check(near=((one, 0, Verdict.REFUSE), (two, 3, Verdict.PUBLISH)))
+    add_check(near=((one, 3, Verdict.HOLD),))
+    add_check(near=((two, 3, Verdict.PUBLISH),))
+    add_check()
+    add_check()
+    add_check(failure="OSError")
+    found = stats.distances(None, 4)
+    assert (found.checks, found.without_candidate) == (5, 2)
+    assert found.by_bits == [
+        Distance(0, refused=1, held=0, unconfirmed=0),
+        Distance(1, 0, 0, 0),
+        Distance(2, 0, 0, 0),
+        Distance(3, refused=0, held=1, unconfirmed=2),
+        Distance(4, 0, 0, 0),
+    ]
+    assert len(stats.distances(None, 1).by_bits) == 4  # recorded while more was
+
+
+def test_people_by_name_with_what_became_of_their_pictures(add_check: Make, member: Make) -> None:
+    zoe, ann, a_b = member("Zoe"), member("ann"), member("a_b")
+    for state in (Status.REPLACED, Status.PUBLISHED, Status.REFUSED, Status.REMOVED, Status.REMOVED):
+        add_check(by=zoe, status=state)
+    add_check(by=ann)
+
+    def told(*asked: object) -> list[tuple[int, int, int, int]]:
+        return [(one.account.id, one.uploads, one.refused, one.removed) for one in stats.people(*asked)]
+
+    assert told("", "", 9) == [(a_b, 0, 0, 0), (ann, 1, 0, 0), (zoe, 5, 1, 2)]
+    assert told("", "ann", 9) == [(zoe, 5, 1, 2)]
+    assert told("", "", 2) == [(a_b, 0, 0, 0), (ann, 1, 0, 0)]
+    assert told(" ZO", "", 9) == [(zoe, 5, 1, 2)]
+    assert told("_", "", 9) == [(a_b, 0, 0, 0)]
+    assert told("%", "", 9) == []
+
+
+def test_days_begin_at_midnight_utc_wherever_the_clock_is_read() -> None:
+    late = datetime(2026, 3, 11, 1, tzinfo=UTC).astimezone(tz=None)
+    assert stats.start(1, late) == datetime(2026, 3, 11, tzinfo=UTC)
+    assert stats.start(7, late) == datetime(2026, 3, 5, tzinfo=UTC)
+
+
+def test_the_numbers_of_the_tables_add_up(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
+    for seed in range(4):
+        upload(draw(seed))
+    review.mark(parts, db.session.scalars(sa.select(Picture.id).limit(1)).one(), mona, None)
+    upload(near_copy(draw(0)))
+    days = stats.per_day(None, datetime.now(UTC))
+    assert sum(day.uploads for day in days) == stats.uploads(None) == 5
+    assert sum(day.refused for day in days) == stats.outcomes(None).refused == 1
+    assert sum(day.removed for day in days) == stats.outcomes(None).removed == 1

@@ -1,0 +1,215 @@
+"""The admins' pages: figures, entries, people."""
+
+import re
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+
+from moderation import review, uploads
+from moderation.database import db, writing
+from moderation.models import Account, Decision, Entry, Role, Status
+from moderation.parts import Parts
+from moderation.web.admin import milliseconds, percent
+from tests.conftest import near_copy
+from tests.web.conftest import Browser
+
+
+@pytest.fixture
+def ada(sign_in: Callable) -> Browser:
+    return sign_in("ada", Role.ADMIN)
+
+
+@pytest.fixture
+def upload(parts: Parts, person: Callable) -> Callable[[bytes], int]:
+    """Each picture by a member of its own; returns the picture's number."""
+    members = iter(f"member{number}" for number in range(100))
+    return lambda data: uploads.receive(parts, person(next(members)), data).id
+
+
+@pytest.fixture
+def mona(person: Callable) -> int:
+    return person("mona", Role.MODERATOR)
+
+
+def figures(page: str) -> dict[str, tuple[str, str]]:
+    """The cards: label, figure and sentence."""
+    cards = re.findall(r"<dt>(.*?)</dt><dd class=\"value\">(.*?)</dd><dd class=\"says\">(.*?)</dd>", page, re.DOTALL)
+    return {words(label).removesuffix(" now"): (words(value), words(says)) for label, value, says in cards}
+
+
+def words(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", html)).split())
+
+
+def table(page: str, kind: str) -> list[list[str]]:
+    found = re.search(rf'<table class="stacked {kind}">.*?<tbody>(.*?)</tbody>', page, re.DOTALL)
+    rows = re.findall(r"<tr.*?</tr>", found[1], re.DOTALL) if found else []
+    return [[words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)] for row in rows]
+
+
+def test_a_new_site_says_what_to_do(ada: Browser) -> None:
+    page = ada.get("/admin/?days=all").text
+    assert figures(page)["Stopped at the door"][0] == "–"
+    assert figures(page)["Uploads checked"][0] == "0"
+    assert "Members upload theirs under" in page
+    assert "The blocklist is empty. Mark a picture indecent" in page
+    assert "<svg" not in page
+
+
+def test_the_cards_explain_themselves(ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int) -> None:
+    numbers = [upload(draw(1)), upload(near_copy(draw(1))), upload(draw(2))]
+    review.mark(parts, numbers[0], mona, None)
+    for scale in (0.5, 0.6, 0.8, 0.9, 1.2, 1.5):
+        upload(near_copy(draw(1), scale=scale))
+    page = ada.get("/admin/").text
+    cards = figures(page)
+    assert cards["Stopped at the door"] == (
+        "75%",
+        "Of 8 indecent pictures, 6 never came on show; 2 did before they were taken down.",
+    )
+    assert cards["Uploads checked"][0] == "9"
+    assert cards["Refused at the door"][0] == "6"
+    assert cards["Refused at the door"][1].startswith("67% of uploads.")
+    assert cards["Marked by moderators"][0] == "1"
+    assert cards["Taken down by sweeps"][0] == "1"
+    assert cards["Near matches waiting"] == ("0", "Nothing waits for a moderator.")
+    assert cards["Could not be compared"] == ("0", "Every upload could be compared.")
+    assert cards["Check time"][0].endswith(" ms")
+    assert cards["Blocklist entries"] == ("1", "In force.")
+    assert page.count("<svg") == 2
+
+
+def test_figures_go_back_as_far_as_is_asked(ada: Browser) -> None:
+    for days in ("7", "30", "90", "all"):
+        page = ada.get(f"/admin/?days={days}")
+        assert page.status_code == 200
+        assert f'days={days}" aria-current="page"' in page.text
+    assert 'days=30" aria-current="page"' in ada.get("/admin/").text
+    assert ada.get("/admin/?days=5").status_code == 404
+
+
+def test_entries_are_listed_and_can_be_withdrawn_and_restored(
+    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+) -> None:
+    number = upload(draw(1))
+    review.mark(parts, number, mona, None, "Nudity")
+    upload(near_copy(draw(1)))
+    (row,) = table(ada.get("/admin/").text, "entries")
+    assert row[:3] == ["1", f"Picture {number}", "Nudity"]
+    assert row[3].startswith("mona")
+    assert row[4:6] == ["1", "1"]
+    assert row[7:] == ["in force", "Withdraw"]
+
+    page = ada.post("/admin/entries/1/withdraw?days=7")
+    assert page.request.full_path == "/admin/?days=7"
+    assert "Entry 1 is withdrawn: it blocks no more." in page.text
+    db.session.rollback()
+    withdrawal = db.session.query(Decision).order_by(Decision.id.desc()).first()
+    assert f'action="/review/decisions/{withdrawal.id}/undo"' in page.text
+    assert withdrawal.by.name == "ada"
+    assert table(page.text, "entries")[0][7:] == ["withdrawn", "Restore"]
+    assert db.session.get_one(Entry, 1).withdrawn
+    assert uploads.get(upload(near_copy(draw(1), scale=0.9))).status is Status.PUBLISHED
+
+    assert ada.post("/admin/entries/1/withdraw").status_code == 409
+    ada.post(f"/review/decisions/{withdrawal.id}/undo")
+    assert table(ada.get("/admin/").text, "entries")[0][7:] == ["in force", "Withdraw"]
+
+
+def test_an_entry_whose_mark_was_taken_back_cannot_be_restored(
+    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+) -> None:
+    review.undo(parts, review.mark(parts, upload(draw(1)), mona, None).id, mona)
+    assert table(ada.get("/admin/").text, "entries")[0][7:] == ["taken back", ""]
+
+
+def test_there_is_no_such_entry(ada: Browser) -> None:
+    answer = ada.post("/admin/entries/9/withdraw")
+    assert answer.status_code == 404
+    assert "There is no blocklist entry 9." in answer.text
+
+
+def test_people_are_listed_with_their_uploads(
+    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+) -> None:
+    review.mark(parts, upload(draw(1)), mona, None)
+    upload(near_copy(draw(1)))
+    rows = table(ada.get("/admin/people").text, "people")
+    assert [row[0] for row in rows] == ["ada you", "member0", "member1", "mona"]
+    assert [row[2:5] for row in rows] == [["0"] * 3, ["1", "0", "1"], ["1", "1", "0"], ["0"] * 3]
+    assert [row[0] for row in table(ada.get("/admin/people?q=MEMBER").text, "people")] == ["member0", "member1"]
+    assert "Nobody’s name has “&lt;b&gt;” in it." in ada.get("/admin/people?q=<b>").text
+
+
+def test_more_people_than_fit_on_a_page(ada: Browser) -> None:
+    with writing():
+        db.session.add_all(
+            Account(name=f"P{number:03}", key=f"p{number:03}", password="", role=Role.MEMBER, session="")
+            for number in range(150)
+        )
+    first = ada.get("/admin/people").text
+    assert len(table(first, "people")) == 100
+    more = unescape(re.search(r'href="(/admin/people\?after=[^"]+)">More people', first)[1])
+    second = ada.get(more).text
+    rows = table(second, "people")
+    assert (len(rows), rows[0][0], rows[-1][0]) == (51, "P099", "P149")
+    assert "More people" not in second
+    assert "From the beginning" in second
+
+
+def test_an_admin_changes_what_others_may_do(ada: Browser, sign_in: Callable) -> None:
+    max_ = sign_in("max")
+    account = db.session.query(Account).filter_by(name="max").one().id
+    assert max_.get("/review/").status_code == 403
+    page = ada.post(f"/admin/people/{account}/role?q=ma", role="moderator")
+    assert page.request.full_path == "/admin/people?q=ma"
+    assert "max is now a moderator." in page.text
+    assert max_.get("/review/").status_code == 200
+    assert "max is now an admin." in ada.post(f"/admin/people/{account}/role", role="admin").text
+    assert ada.post(f"/admin/people/{account}/role", role="emperor").status_code == 400
+    assert ada.post("/admin/people/99/role", role="admin").status_code == 404
+
+
+def test_the_last_admin_stays_one(ada: Browser, sign_in: Callable) -> None:
+    own = db.session.query(Account).filter_by(name="ada").one().id
+    answer = ada.post(f"/admin/people/{own}/role", role="member")
+    assert answer.status_code == 422
+    assert "ada is the only admin. Make somebody else an admin first." in answer.text
+
+    sign_in("eve", Role.ADMIN)
+    answer = ada.post(f"/admin/people/{own}/role", role="member")
+    assert answer.status_code == 200
+    assert answer.request.path == "/picture"
+    assert "ada is now a member." in answer.text
+    assert ada.get("/admin/").status_code == 403
+
+
+def test_pages_keep_to_the_content_security_policy(
+    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+) -> None:
+    review.mark(parts, upload(draw(1)), mona, None)
+    upload(near_copy(draw(1)))
+    for path in ("/admin/", "/admin/people"):
+        assert not re.search(r"\sstyle=|<style|<script|\son\w+=", ada.get(path).text)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (None, "–"),
+        (0, "0%"),
+        (0.001, "<1%"),
+        (0.005, "<1%"),
+        (0.017, "2%"),
+        (0.99, "99%"),
+        (0.999, ">99%"),
+        (1, "100%"),
+    ],
+)
+def test_a_share_is_never_rounded_to_all_or_nothing(share: float | None, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_milliseconds_have_a_decimal_while_there_are_few() -> None:
+    assert [milliseconds(value) for value in (0.04, 2.345, 10.4, 1234)] == ["0.0 ms", "2.3 ms", "10 ms", "1,234 ms"]
