@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from moderation.drawing import draw as draw_picture
 from PIL import Image
@@ -22,6 +23,12 @@ from moderation.parts import Parts
 PASSWORD = "correct horse battery"
 
 TESTING = {"TESTING": True, "DURABLE": False, "SERVER_NAME": None}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> None:
+    """The same hash with less work in it: tests make many accounts. What is stored says how much work to do."""
+    accounts._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def test_a_member_uploads_a_moderator_marks_and_the_copy_is_refused_until_the_un
 
     mona.locator(".grid .card").last.get_by_role("button", name="Indecent").click()
     expect(mona.get_by_text("Indecent: 1 other copy taken down.")).to_be_visible()
-    expect(mona.get_by_text("Copy of a picture that mona marked: taken down.")).to_be_visible()
+    expect(mona.get_by_text("Taken down: a copy of what mona marked.")).to_be_visible()
 
     mia.goto("/picture")
     expect(mia.get_by_text("Taken down.")).to_be_visible()
@@ -64,13 +64,15 @@ def test_a_member_uploads_a_moderator_marks_and_the_copy_is_refused_until_the_un
     assert "Your new profile picture is on show." in upload(mia, copy, "again.jpg")
 
 
+@pytest.mark.parametrize("width", [360, 700, 1440])
 def test_newcomers_reach_every_open_grid_within_two_seconds_and_move_no_card(
-    window: Callable, upload: Callable, draw: Callable
+    window: Callable, upload: Callable, draw: Callable, width: int
 ) -> None:
     mia = window("mia")
     for seed in range(3):
         upload(mia, draw(seed))
-    grids = [window("mona", Role.MODERATOR), window("ana", Role.MODERATOR)]
+    screen = {"width": width, "height": 800}
+    grids = [window(name, Role.MODERATOR, viewport=screen) for name in ("mona", "ana")]
     before = [boxes(grid) for grid in grids]
     assert all(len(places) == 3 for places in before)
     for grid in grids:
@@ -88,6 +90,26 @@ def test_newcomers_reach_every_open_grid_within_two_seconds_and_move_no_card(
     expect(grids[0].locator(".grid .card")).to_have_count(4)
     expect(grids[0].locator(".grid .card").first).to_contain_text("max")
     assert boxes(grids[1]) == before[1]
+
+
+def test_deciding_moves_no_card_and_a_double_click_does_not_take_it_back(
+    window: Callable, upload: Callable, draw: Callable
+) -> None:
+    mia = window("mia")
+    for seed in range(4):
+        upload(mia, draw(seed))
+    upload(window("max"), near_copy(draw(0)))
+    mona = window("mona", Role.MODERATOR, viewport={"width": 400, "height": 1600})
+    before = boxes(mona)
+    for label, number in (("Indecent", 4), ("OK", 1)):
+        button = mona.locator(".grid .card").nth(number).get_by_role("button", name=label).bounding_box()
+        mona.mouse.click(button["x"] + 20, button["y"] + 20)
+        expect(mona.locator(".grid .card").nth(number).get_by_role("button", name="Undo")).to_be_visible()
+        mona.mouse.click(button["x"] + 20, button["y"] + 20)
+        mona.wait_for_timeout(300)
+        expect(mona.locator(".grid .card").nth(number).get_by_role("button", name="Undo")).to_be_visible()
+    expect(mona.get_by_text("Taken down: a copy of what mona marked.")).to_be_visible()
+    assert boxes(mona) == before
 
 
 def test_what_another_moderator_decides_is_said_on_the_open_card(
