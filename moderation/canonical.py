@@ -142,13 +142,14 @@ def _no_wait() -> Iterator[None]:
 def _decode(image: Image.Image, at_least: tuple[int, int], mode: str) -> _Decoded:
     """The first frame, reduced to about twice `at_least` where it is larger, in a mode of 8 bits a channel."""
     size = image.size
-    try:
-        orientation = image.getexif().get(0x0112, 1)
-    except Exception:  # Broken metadata does not make a picture unreadable: a viewer ignores it too.
-        orientation = 1
     profile = image.info.get("icc_profile")
     image.draft(mode, at_least)
     image.load()
+    try:
+        # After loading: a PNG may tell it last, and Pillow turns a TIFF itself.
+        orientation = image.getexif().get(0x0112, 1)
+    except Exception:  # Broken metadata does not make a picture unreadable: a viewer ignores it too.
+        orientation = 1
     # Reduced by whole numbers first, in strips: far cheaper than one fine resampling of a large picture.
     factor = max(1, max(image.size) // (2 * max(at_least)))
     if factor == 1:
@@ -170,9 +171,9 @@ def _decode(image: Image.Image, at_least: tuple[int, int], mode: str) -> _Decode
 def _plain(image: Image.Image) -> Image.Image:
     """The same picture in one of the modes L, RGB, CMYK and RGBA."""
     if image.mode.startswith(("I", "F")):
-        values = np.asarray(image).astype(np.float64)
-        # 16 bits a channel, unless the file used a wide type for narrow values.
-        return Image.fromarray((values / (257 if image.mode != "F" else 1)).clip(0, 255).astype(np.uint8))
+        values = np.asarray(image)
+        levels = values if image.mode == "F" else values // 257  # 16 bits to 8
+        return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("L" if image.mode == "1" else "RGB")

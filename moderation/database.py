@@ -26,7 +26,8 @@ class Base(DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMES)
 
 
-db = SQLAlchemy(model_class=Base)
+# After a commit, rows stay as they were written; each write transaction begins by forgetting what was read.
+db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 BUSY_SECONDS = 20
 """How long one writer waits for another on SQLite."""
@@ -71,13 +72,17 @@ def writing() -> Iterator[None]:
 
     What the session has read before is let go first: a decision must rest on what is true when it is written.
     """
-    if db.session.new or db.session.dirty or db.session.deleted:
-        raise RuntimeError("There are changes outside a write transaction.")
+    if db.session.info.get("writing") or db.session.new or db.session.dirty or db.session.deleted:
+        raise RuntimeError("There are changes outside a write transaction, or one inside another.")
     db.session.rollback()
+    db.session.expire_all()  # which a rollback does only where something was read since the last commit
     db.session.connection(execution_options={"writes": True})
+    db.session.info["writing"] = True
     try:
         yield
         db.session.commit()
     except BaseException:
         db.session.rollback()
         raise
+    finally:
+        db.session.info["writing"] = False

@@ -13,6 +13,7 @@ from .fingerprint import Fingerprint, fingerprint, fingerprint_bytes
 FOLDER_LIMITS = Limits(bytes=2 * 1000**3, pixels=NO_LIMITS.pixels)
 """What is read from folders: anything that can be a picture, but no disk image that happens to be called one."""
 
+
 @dataclass(frozen=True, eq=False)
 class PictureFile:
     """A picture file as it was when it was read. Its path is absolute, its size in bytes, its mtime in ns."""

@@ -79,7 +79,7 @@ class Account(Model):
     id: Mapped[Id]
     created: Mapped[Created]
     name: Mapped[str] = mapped_column(sa.String(40))
-    key: Mapped[str] = mapped_column(sa.String(80), unique=True)  # the name as it is compared: case folded
+    key: Mapped[str] = mapped_column(sa.String(120), unique=True)  # the name as it is compared: case folded
     password: Mapped[str] = mapped_column(sa.String(200))  # argon2id, with its parameters
     role: Mapped[Role] = mapped_column(text_enum(Role))
     session: Mapped[str] = mapped_column(sa.String(32))  # signs out everywhere when it changes
@@ -201,7 +201,7 @@ class Exemption(Model):
 
     picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), primary_key=True)
     entry_id: Mapped[int] = mapped_column(sa.ForeignKey("entries.id"), primary_key=True)
-    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
+    decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), primary_key=True, index=True)
 
 
 class Check(Model):

@@ -79,8 +79,8 @@ def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None) -> Deci
             raise Refusal("This picture itself was marked indecent. Undo that decision instead.")
         decision = _decide(Kind.APPROVE, by_id, "")
         waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED)
+        _exempt(picture, decision)
         if waits:
-            _exempt(picture, decision)
             picture.lease = now() + parts.lease
         _move(picture, Status.PENDING if waits else picture.status, decision, version)
         db.session.flush()
@@ -154,7 +154,8 @@ def undo(parts: Parts, decision_id: int, by_id: int | None) -> Decision:
                 blocklist.restore(entry)
                 decision.lease = now() + parts.lease  # what came on show meanwhile is swept below
         db.session.execute(sa.delete(Exemption).filter_by(decision_id=decision_id))
-        waiting = [action.picture_id for action in decision.actions if _take_back(parts, action, version)]
+        # Last things first: a picture may have been held, and then taken down, by the same decision.
+        waiting = {one.picture_id for one in reversed(decision.actions) if _take_back(parts, one, version)}
     # Older pictures first, so that a member's newest is the one that ends on show.
     for picture_id in sorted(waiting):
         publish(parts, picture_id)
@@ -303,8 +304,7 @@ def _exempt(picture: Picture, decision: Decision) -> None:
     checked = sa.select(Match.entry_id).join(Match.check).filter_by(picture_id=picture.id)
     swept_by = sa.select(Action.entry_id).where(Action.picture_id == picture.id, Action.entry_id.is_not(None))
     seen = {*db.session.scalars(checked.where(Match.verdict != Verdict.PUBLISH)), *db.session.scalars(swept_by)}
-    new = seen - exempt_from(picture.id)
-    db.session.add_all(Exemption(picture_id=picture.id, entry_id=id_, decision_id=decision.id) for id_ in new)
+    db.session.add_all(Exemption(picture_id=picture.id, entry_id=id_, decision_id=decision.id) for id_ in seen)
 
 
 def _take_back(parts: Parts, action: Action, version: int) -> bool:

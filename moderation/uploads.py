@@ -70,8 +70,10 @@ def publish(parts: Parts, picture_id: int) -> Picture:
     started = time.perf_counter()
     hits: list[Hit] = []
     failure = None
+    seen = get(picture_id).version
     try:
         print_ = _committed_fingerprint(parts, picture_id)
+        seen = get(picture_id).version
         exempt = exempt_from(picture_id)
         hits = [hit for hit in parts.blocklist.near(print_, parts.policy.widest) if hit.id not in exempt]
         verdict, gravest = decide(hits, parts.policy)
@@ -84,7 +86,8 @@ def publish(parts: Parts, picture_id: int) -> Picture:
     with writing():
         version = bump(PICTURES)
         picture = get(picture_id)
-        if picture.status is not Status.PENDING:
+        # Pending again is not pending still: what was taken down and put back meanwhile, others compare anew.
+        if picture.status is not Status.PENDING or picture.version != seen:
             return picture
         picture.lease, picture.version = None, version
         match verdict:
@@ -96,9 +99,10 @@ def publish(parts: Parts, picture_id: int) -> Picture:
                 picture.status = _make_way(picture, version)
                 if picture.status is Status.PUBLISHED:
                     picture.published = picture.published or now()
-        # The decision that sent the picture here learns where it arrived.
-        pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
-        db.session.execute(pending.values(after=picture.status))
+        if picture.decision_id:
+            # The decision that sent the picture here learns where it arrived.
+            pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
+            db.session.execute(pending.values(after=picture.status))
         db.session.add(
             Check(
                 picture_id=picture_id,
@@ -167,11 +171,11 @@ def _occasion(picture_id: int) -> Occasion:
 
 def _make_way(picture: Picture, version: int) -> Status:
     """A member has one picture on show, the newest: older ones give way, and an older one does not come back."""
-    shown = sa.select(Picture).filter_by(member_id=picture.member_id, status=Status.PUBLISHED)
-    if db.session.scalars(shown.where(Picture.id > picture.id)).first():
+    shown = db.session.scalars(sa.select(Picture).filter_by(member_id=picture.member_id, status=Status.PUBLISHED)).all()
+    if any(other.id > picture.id for other in shown):
         return Status.REPLACED
     decision = picture.decision_id and db.session.get(Decision, picture.decision_id)
-    for older in db.session.scalars(shown.where(Picture.id < picture.id)):
+    for older in shown:
         older.status, older.version = Status.REPLACED, version
         if decision:
             # An effect of the decision that let this picture on show, and taken back with it.

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from moderation.drawing import draw as draw_picture
 from PIL import Image
 
 from moderation import accounts
 from moderation.app import create_app, migrate
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
+from moderation.drawing import draw as draw_picture
 from moderation.models import Role
 from moderation.parts import Parts
 

@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", columns.UTCDateTime(timezone=True), nullable=False),
         sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("key", sa.String(length=120), nullable=False),
         sa.Column("password", sa.String(length=200), nullable=False),
         sa.Column(
             "role", sa.Enum("member", "moderator", "admin", name="role", native_enum=False, length=20), nullable=False
@@ -215,7 +215,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["decision_id"], ["decisions.id"], name=op.f("fk_exemptions_decision_id_decisions")),
         sa.ForeignKeyConstraint(["entry_id"], ["entries.id"], name=op.f("fk_exemptions_entry_id_entries")),
         sa.ForeignKeyConstraint(["picture_id"], ["pictures.id"], name=op.f("fk_exemptions_picture_id_pictures")),
-        sa.PrimaryKeyConstraint("picture_id", "entry_id", name=op.f("pk_exemptions")),
+        sa.PrimaryKeyConstraint("picture_id", "entry_id", "decision_id", name=op.f("pk_exemptions")),
     )
     op.create_index("ix_exemptions_decision_id", "exemptions", ["decision_id"], unique=False)
 

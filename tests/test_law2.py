@@ -1,0 +1,331 @@
+"""Law 2: no copy slips between a mark and an upload, in whatever order the steps of the two come."""
+
+import dataclasses
+import multiprocessing
+import sqlite3
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from PIL import Image
+
+from moderation import review
+from moderation.app import create_app
+from moderation.blocklist import Blocklist
+from moderation.canonical import canonical
+from moderation.context import parts as current_parts
+from moderation.database import db, writing
+from moderation.fingerprint import fingerprint
+from moderation.index import BKTreeEngine
+from moderation.matching import Hit, Matcher, Policy, Verdict, compare
+from moderation.models import Account, Action, Check, Decision, Entry, Picture, Role, Status
+from moderation.onshow import OnShow
+from moderation.parts import Parts
+from moderation.uploads import receive
+
+from .conftest import TESTING, near_copy, save
+
+RACES = 2000
+SLIPPED = (Status.PENDING, Status.HELD, Status.PUBLISHED)
+
+
+def mosaic(seed: int) -> bytes:
+    """A picture of soft patches; no two come near each other, and it takes little time to make and to read."""
+    patches = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), np.uint8)
+    return save(Image.fromarray(patches).resize((96, 96), Image.Resampling.BICUBIC), quality=85)
+
+
+def add_account(name: str, role: Role = Role.MEMBER) -> Account:
+    account = Account(name=name, key=name, password="", role=role, session="")
+    db.session.add(account)
+    return account
+
+
+def test_the_pictures_of_the_race_match_their_copies_and_nothing_else():
+    policy, matcher = Policy(), Matcher(BKTreeEngine())
+    prints = {seed: fingerprint(canonical(mosaic(seed))) for seed in range(0, RACES, 7)}
+    for seed, print_ in prints.items():
+        assert not print_.weak
+        assert matcher.near(print_, policy.widest) == []
+        matcher.put([(seed, print_)], weak_by_hash=False)
+    for seed, print_ in list(prints.items())[:60]:
+        copy = fingerprint(canonical(near_copy(mosaic(seed))))
+        assert policy.verdict(compare(print_, copy)) is Verdict.REFUSE
+
+
+# --- two real processes -----------------------------------------------------------------
+
+
+def upload_copies(parts: Parts, race: "Race") -> list[tuple[int, str]]:
+    """Each copy as its original is being marked, and where it is once both have returned."""
+    copies = [near_copy(mosaic(number)) for number in range(RACES)]
+    database = sqlite3.connect(str(db.engine.url.database), isolation_level=None)
+    race.barrier.wait(300)
+    seen = []
+    for copy in copies:
+        race.barrier.wait(60)
+        started = time.perf_counter()
+        picture_id = receive(parts, race.uploader, copy).id
+        race.seconds.value += 0.1 * (time.perf_counter() - started - race.seconds.value)
+        db.session.remove()
+        race.barrier.wait(60)
+        # What is true now, whatever a session has read before.
+        (status,) = database.execute("SELECT status FROM pictures WHERE id = ?", [picture_id]).fetchone()
+        seen.append((picture_id, status))
+    database.close()
+    return seen
+
+
+def mark_originals(parts: Parts, race: "Race") -> list[int]:
+    """Each original as its copy is being uploaded."""
+    race.barrier.wait(300)
+    of_member = dict(db.session.execute(sa.select(Picture.member_id, Picture.id)).all())
+    decisions = []
+    for number, member_id in enumerate(race.members):
+        # So that the mark writes now well before the upload looks, now well after, whatever the machine's speed.
+        delay = 0.6 * race.seconds.value * (number * 0.6180339887 % 1) ** 2
+        race.barrier.wait(60)
+        time.sleep(delay)
+        decisions.append(review.mark(parts, of_member[member_id], race.moderator, None).id)
+        db.session.remove()
+        race.barrier.wait(60)
+    return decisions
+
+
+@dataclass
+class Race:
+    """What the two processes share."""
+
+    members: range
+    uploader: int
+    moderator: int
+    barrier: threading.Barrier
+    seconds: Any  # that an upload takes
+
+    def run(self, work: Callable[[Parts, "Race"], list], originals: range, instance: Path, answers: Any) -> None:
+        """In a process of its own: upload a part of the originals, then do the work."""
+        app = create_app(instance, **TESTING)
+        with app.app_context():
+            try:
+                for number in originals:
+                    receive(current_parts(), self.members[number], mosaic(number))
+                    db.session.remove()
+                answers.put((work.__name__, work(current_parts(), self)))
+            except BaseException:
+                self.barrier.abort()
+                answers.put(("failed", traceback.format_exc()))
+            db.session.remove()
+            db.engine.dispose()
+
+
+def test_no_copy_slips_between_a_mark_and_an_upload_in_two_processes(app, instance, capsys):
+    with writing():
+        people = [add_account(f"m{number}") for number in range(RACES)]
+        people += [add_account("uploader"), add_account("moderator", Role.MODERATOR)]
+        db.session.flush()
+        ids = [account.id for account in people]
+    assert ids == list(range(ids[0], ids[0] + RACES + 2))
+
+    started = time.perf_counter()
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    race = Race(range(ids[0], ids[0] + RACES), ids[-2], ids[-1], context.Barrier(2), context.Value("d", 0.01))
+    # Who makes the copies beforehand has fewer originals to upload.
+    cut = RACES * 2 // 5
+    workers = [
+        context.Process(target=race.run, args=(work, originals, instance, answers))
+        for work, originals in ((upload_copies, range(cut)), (mark_originals, range(cut, RACES)))
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        told = dict(answers.get(timeout=300) for _ in workers)
+    finally:
+        for worker in workers:
+            worker.join(10)
+            worker.kill()
+    assert "failed" not in told, told["failed"]
+
+    copies = told["upload_copies"]
+    assert len(copies) == len(told["mark_originals"]) == RACES
+    assert [number for number, (_, status) in enumerate(copies) if status in SLIPPED] == []
+
+    db.session.rollback()
+    refused = set(db.session.scalars(sa.select(Check.picture_id).filter_by(verdict=Verdict.REFUSE)))
+    swept = db.session.execute(sa.select(Action.picture_id, Action.before).where(Action.entry_id.is_not(None)))
+    taken_down = {picture_id: f"taken down while {before}" for picture_id, before in swept}
+    ways = Counter("refused at the door" if id_ in refused else taken_down[id_] for id_, _ in copies)
+    with capsys.disabled():
+        took, upload = time.perf_counter() - started, race.seconds.value * 1000
+        print(f"\n{RACES} races in {took:.0f} s, an upload in {upload:.1f} ms, none slipped: {dict(ways)}")
+
+    assert set(db.session.scalars(sa.select(Picture.status))) == {Status.REFUSED, Status.REMOVED}
+    assert not db.session.scalars(sa.select(Decision.id).where(Decision.lease.is_not(None))).all()
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(Entry)) == RACES
+    # Both ways are tried, and the moments in between as well.
+    assert ways["refused at the door"] > RACES / 40
+    assert ways["taken down while published"] > RACES / 40
+    assert ways["taken down while pending"] > 0
+
+
+# --- each order by hand ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def cast(app) -> tuple[int, ...]:
+    """Two members and a moderator."""
+    with writing():
+        people = [add_account("ana"), add_account("ben"), add_account("cleo", Role.MODERATOR)]
+        db.session.flush()
+        return tuple(account.id for account in people)
+
+
+def status(picture_id: int) -> Status:
+    db.session.rollback()
+    db.session.expire_all()
+    return db.session.get_one(Picture, picture_id).status
+
+
+def newest() -> int:
+    return db.session.scalar(sa.select(sa.func.max(Picture.id)))
+
+
+def meanwhile(parts: Parts, *, before: Callable[[], object] | None = None, after: Callable[[], object] | None = None):
+    """The parts of a process in whose first look at the blocklist something happens, before or after it has looked."""
+
+    class Interrupted(Blocklist):
+        def near(self, *args: object, **more: object) -> list[Hit]:
+            nonlocal before, after
+            if before:
+                before, now = None, before
+                now()
+            hits = super().near(*args, **more)
+            if after:
+                after, now = None, after
+                now()
+            return hits
+
+    return dataclasses.replace(parts, blocklist=Interrupted(BKTreeEngine))
+
+
+def meanwhile_sweeping(parts: Parts, *, before: Callable[[], object] | None = None, after=None) -> Parts:
+    """The same for its first look at the pictures on show."""
+
+    class Interrupted(OnShow):
+        def near(self, *args: object, **more: object) -> list[Hit]:
+            nonlocal before, after
+            if before:
+                before, now = None, before
+                now()
+            hits = super().near(*args, **more)
+            if after:
+                after, now = None, after
+                now()
+            return hits
+
+    return dataclasses.replace(parts, on_show=Interrupted())
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_mark_made_while_an_upload_looks_takes_the_copy_down(parts, another_process, cast, moment):
+    ana, ben, cleo = cast
+    marked = receive(another_process, ana, mosaic(1)).id
+    interrupted = meanwhile(parts, **{moment: lambda: review.mark(another_process, marked, cleo, None)})
+    copy = receive(interrupted, ben, near_copy(mosaic(1)))
+    assert copy.status is Status.REFUSED
+    assert copy.published is None
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_upload_made_while_a_mark_looks_is_taken_down(parts, another_process, cast, moment):
+    ana, ben, cleo = cast
+    marked = receive(parts, ana, mosaic(1)).id
+    copies = []
+    interrupted = meanwhile_sweeping(
+        parts, **{moment: lambda: copies.append(receive(another_process, ben, near_copy(mosaic(1))).id)}
+    )
+    review.mark(interrupted, marked, cleo, None)
+    assert [status(copy) for copy in copies] == [Status.REFUSED]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_near_match_made_while_an_upload_looks_is_held(parts, another_process, cast, moment):
+    ana, ben, cleo = cast
+    # To this policy, whatever is not exactly the same is no more than near.
+    narrow = Policy(refuse=parts.policy.refuse._replace(dhash=0, phash=0))
+    here, there = (dataclasses.replace(one, policy=narrow) for one in (parts, another_process))
+    marked = receive(there, ana, mosaic(1)).id
+    interrupted = meanwhile(here, **{moment: lambda: review.mark(there, marked, cleo, None)})
+    assert receive(interrupted, ben, near_copy(mosaic(1))).status is Status.HELD
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_mark_made_while_an_approval_looks_takes_the_copy_down(parts, another_process, cast, moment):
+    ana, ben, cleo = cast
+    first = receive(parts, ana, mosaic(1)).id
+    decision = review.mark(parts, first, cleo, None)
+    copy = receive(parts, ben, near_copy(mosaic(1))).id
+    review.undo(parts, decision.id, cleo)
+    assert [status(first), status(copy)] == [Status.PUBLISHED, Status.REFUSED]
+
+    interrupted = meanwhile(parts, **{moment: lambda: review.mark(another_process, first, cleo, None)})
+    review.approve(interrupted, copy, cleo, None)
+    assert status(copy) is Status.REFUSED
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_mark_made_while_an_undo_looks_takes_the_copy_down(parts, another_process, cast, moment):
+    ana, ben, cleo = cast
+    first = receive(parts, ana, mosaic(1)).id
+    decision = review.mark(parts, first, cleo, None)
+    with writing():  # a second copy on show, against which the first mark was withdrawn
+        review.withdraw(decision.entries[0].id, cleo)
+    second = receive(parts, ben, near_copy(mosaic(1))).id
+    assert status(second) is Status.PUBLISHED
+
+    interrupted = meanwhile(parts, **{moment: lambda: review.mark(another_process, second, cleo, None)})
+    review.undo(interrupted, decision.id, cleo)
+    assert [status(first), status(second)] == [Status.REMOVED, Status.REMOVED]
+
+
+class Crash(BaseException):
+    """As when the process is killed: nothing that catches exceptions catches it."""
+
+
+def test_a_check_that_was_overtaken_by_others_shows_nothing(parts, another_process, cast):
+    """A process looks, is held up, and when it goes on the picture is pending again: but not as it was looked at."""
+    ana, ben, cleo = cast
+    marked = receive(another_process, ana, mosaic(1)).id
+
+    def die() -> None:
+        raise Crash
+
+    def much() -> None:
+        mark = review.mark(another_process, marked, cleo, None)
+        assert status(newest()) is Status.REFUSED
+        # Another entry comes that covers the copy; then the mark is taken back, and the copy is to be compared anew.
+        again = [("again.jpg", fingerprint(canonical(near_copy(mosaic(1), 0.6))))]
+        review.import_entries(another_process, again, cleo, "")
+        with pytest.raises(Crash):
+            review.undo(meanwhile(another_process, before=die), mark.id, cleo)
+        assert status(newest()) is Status.PENDING
+
+    copy = receive(meanwhile(parts, after=much), ben, near_copy(mosaic(1))).id
+    assert status(copy) is not Status.PUBLISHED
+
+    # Whoever takes the work over finds the second entry.
+    with writing():
+        db.session.execute(sa.update(Picture).where(Picture.lease.is_not(None)).values(lease=sa.null()))
+        late = review.now() - timedelta(seconds=1)
+        db.session.execute(sa.update(Picture).filter_by(status=Status.PENDING).values(lease=late))
+    review.finish_work(another_process)
+    assert {status(marked), status(copy)} <= {Status.REFUSED, Status.REMOVED}

@@ -1,0 +1,274 @@
+"""How near is near, which hit counts, and what is known of a fingerprint that came and went."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moderation.fingerprint import VIEW, Fingerprint, View
+from moderation.index import ENGINES
+from moderation.matching import Hit, Matcher, Policy, Verdict, Zone, compare, decide
+
+POLICY = Policy(refuse=Zone(10, 40), hold=Zone(12, 54), widest=14)
+PUBLISH, HOLD, REFUSE = Verdict
+
+
+def bits(n: int, first: int = 0) -> int:
+    return ((1 << n) - 1) << first
+
+
+def known(*hashes: tuple[int, int], detail: int = 100, pixels: bytes | None = None) -> Fingerprint:
+    """A fingerprint whose views have those dHashes, and pHashes with so many bits set."""
+    views = np.zeros(len(hashes), VIEW)
+    for row, (dhash, phash) in enumerate(hashes):
+        views[row] = (View.WHOLE, dhash, [bits(phash) >> shift & bits(64) for shift in (0, 64, 128, 192)])
+    return Fingerprint(views, detail, None, pixels)
+
+
+def hit(dhash: int, phash: int, id_: int = 1, **more: bool) -> Hit:
+    return Hit(id_, View.WHOLE, dhash, phash, **more)
+
+
+@pytest.fixture(params=ENGINES)
+def matcher(request) -> Matcher:
+    return Matcher(ENGINES[request.param]())
+
+
+# --- zones -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dhash", "phash", "verdict"),
+    [
+        (0, 0, REFUSE),
+        (10, 40, REFUSE),
+        (11, 0, HOLD),
+        (0, 41, HOLD),
+        (11, 41, HOLD),
+        (12, 54, HOLD),
+        (13, 0, PUBLISH),
+        (0, 55, PUBLISH),
+        (12, 55, PUBLISH),
+        (13, 54, PUBLISH),
+        (64, 256, PUBLISH),
+    ],
+)
+def test_a_zone_includes_its_borders_and_both_hashes_must_lie_in_it(dhash, phash, verdict):
+    assert POLICY.verdict(hit(dhash, phash)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("dhash", "phash", "verdict"), [(0, 0, HOLD), (10, 40, HOLD), (12, 54, HOLD), (13, 0, PUBLISH), (0, 55, PUBLISH)]
+)
+def test_with_too_little_detail_a_near_match_is_held_and_never_refused(dhash, phash, verdict):
+    assert POLICY.verdict(hit(dhash, phash, weak=True)) is verdict
+
+
+@pytest.mark.parametrize("weak", [True, False])
+def test_identical_pixels_are_refused_however_little_is_in_them(weak):
+    assert POLICY.verdict(hit(0, 0, identical=True, weak=weak)) is REFUSE
+    assert POLICY.verdict(hit(40, 200, identical=True, weak=weak)) is REFUSE
+
+
+@pytest.mark.parametrize(
+    "zones",
+    [
+        {"refuse": Zone(11, 40), "hold": Zone(10, 54)},
+        {"refuse": Zone(10, 55), "hold": Zone(12, 54)},
+        {"hold": Zone(13, 54), "widest": 12},
+        {"refuse": Zone(10, 40), "hold": Zone(12, 39)},
+        {"widest": 9},
+    ],
+)
+def test_zones_that_do_not_lie_inside_each_other_are_no_policy(zones):
+    with pytest.raises(ValueError, match="inside each other"):
+        Policy(**zones)
+
+
+def test_zones_may_coincide():
+    narrow = Policy(refuse=Zone(10, 40), hold=Zone(10, 40), widest=10)
+    assert narrow.verdict(hit(10, 40)) is REFUSE
+    assert narrow.verdict(hit(10, 41)) is PUBLISH
+
+
+def test_verdicts_are_ordered_by_gravity():
+    assert PUBLISH.gravity < HOLD.gravity < REFUSE.gravity
+
+
+# --- several hits ------------------------------------------------------------
+
+
+def test_the_gravest_hit_decides_wherever_it_stands():
+    hits = [hit(0, 50, 1), hit(10, 40, 2), hit(14, 0, 3)]
+    for order in itertools.permutations(hits):
+        assert decide(order, POLICY) == (REFUSE, hits[1])
+
+
+def test_of_equally_grave_hits_the_nearest_is_named():
+    hits = [hit(3, 30, 1), hit(9, 4, 2), hit(8, 4, 3)]
+    for order in itertools.permutations(hits):
+        assert decide(order, POLICY) == (REFUSE, hits[2])
+
+
+def test_without_a_hit_that_matters_a_picture_is_published_and_no_hit_is_named():
+    assert decide([], POLICY) == (PUBLISH, None)
+    assert decide([hit(13, 0), hit(0, 200)], POLICY) == (PUBLISH, None)
+
+
+def test_a_weak_hit_does_not_hide_a_grave_one():
+    assert decide([hit(0, 0, 1, weak=True), hit(9, 39, 2)], POLICY) == (REFUSE, hit(9, 39, 2))
+
+
+# --- two fingerprints ----------------------------------------------------------
+
+
+def test_comparing_takes_the_views_that_come_nearest():
+    one = known((bits(20), 0), (bits(9), 7))
+    other = known((bits(40, 20), 0), (bits(12), 3))
+    assert compare(one, other) == hit(3, 4, 0)
+
+
+def test_comparing_sees_identical_pixels_and_low_detail():
+    flat = known((0, 0), detail=49, pixels=b"a" * 32)
+    assert compare(flat, flat) == hit(0, 0, 0, identical=True, weak=True)
+    assert compare(known((0, 0)), flat).weak
+    assert not compare(known((0, 0)), known((0, 0))).identical
+    assert not compare(known((0, 0), detail=50), known((0, 0), detail=50)).weak
+
+
+# --- the matcher ---------------------------------------------------------------
+
+
+def test_a_known_fingerprint_is_found_within_the_distance_and_not_beyond(matcher):
+    matcher.put([(7, known((bits(14) | 1 << 63, 60)))], weak_by_hash=False)
+    assert matcher.near(known((1 << 63, 0)), 14) == [hit(14, 60, 7)]
+    assert matcher.near(known((1 << 63, 0)), 13) == []
+
+
+def test_hits_come_nearest_first_and_once_each(matcher):
+    matcher.put([(1, known((bits(9), 0))), (2, known((bits(3), 5), (0, 9))), (3, known((bits(3), 5)))], False)
+    found = matcher.near(known((0, 0)), 14)
+    assert [(one.id, one.dhash, one.phash) for one in found] == [(2, 3, 5), (3, 3, 5), (1, 9, 0)]
+
+
+def test_asked_with_several_views_each_counts(matcher):
+    matcher.put([(1, known((0, 0))), (2, known((bits(30, 30), 0)))], False)
+    assert {one.id for one in matcher.near(known((bits(2), 0), (bits(31, 30), 0)), 3)} == {1, 2}
+
+
+def test_a_weak_fingerprint_is_found_by_identical_pixels_only(matcher):
+    matcher.put([(1, known((0, 0), detail=49, pixels=b"a" * 32))], weak_by_hash=False)
+    assert 1 in matcher
+    assert matcher.near(known((0, 0)), 14) == []
+    assert matcher.near(known((0, 0), detail=0, pixels=b"b" * 32), 14) == []
+    assert matcher.near(known((bits(40), 0), detail=0, pixels=b"a" * 32), 14) == [hit(0, 0, 1, identical=True)]
+
+
+def test_a_list_may_have_its_weak_fingerprints_found_by_their_hashes(matcher):
+    matcher.put([(1, known((0, 0), detail=49, pixels=b"a" * 32))], weak_by_hash=True)
+    assert matcher.near(known((1, 0)), 14) == [hit(1, 0, 1, weak=True)]
+    assert matcher.near(known((1, 0)), 14, by_hash=False) == []
+
+
+def test_who_asks_with_too_little_detail_gets_weak_hits(matcher):
+    matcher.put([(1, known((0, 0)))], weak_by_hash=False)
+    assert matcher.near(known((0, 0), detail=49), 14) == [hit(0, 0, 1, weak=True)]
+
+
+def test_identical_pixels_are_found_for_every_fingerprint_that_has_them(matcher):
+    same = known((0, 0), pixels=b"a" * 32)
+    matcher.put([(1, same), (2, same)], weak_by_hash=False)
+    matcher.put([(3, known((0, 0), pixels=None))], weak_by_hash=False)
+    identical = {one.id: one.identical for one in matcher.near(same, 0)}
+    assert identical == {1: True, 2: True, 3: False}
+    matcher.drop(1)
+    assert [one.id for one in matcher.near(same, 0, by_hash=False)] == [2]
+
+
+def test_a_fingerprint_without_pixels_is_identical_to_nothing(matcher):
+    matcher.put([(1, known((bits(30), 0), pixels=None))], weak_by_hash=False)
+    assert matcher.near(known((0, 0), pixels=None), 14) == []
+
+
+def test_what_was_dropped_is_never_found_until_it_is_put_again(matcher):
+    print_ = known((5, 3), (6, 4), pixels=b"a" * 32)
+    matcher.put([(1, print_), (2, known((5, 3)))], weak_by_hash=False)
+    matcher.drop(1)
+    assert 1 not in matcher
+    assert [one.id for one in matcher.near(print_, 64)] == [2]
+
+    matcher.put([(1, print_)], weak_by_hash=False)
+    assert [one.id for one in matcher.near(print_, 64)] == [1, 2]
+    matcher.drop(1)
+    matcher.drop(1)
+    matcher.drop(99)
+    assert [one.id for one in matcher.near(print_, 64)] == [2]
+    assert len(matcher) == 1
+
+
+def test_what_is_put_again_is_found_as_it_is_now_and_not_as_it_was(matcher):
+    matcher.put([(1, known((0, 0), pixels=b"a" * 32))], weak_by_hash=False)
+    matcher.put([(1, known((bits(40), 0), pixels=b"b" * 32))], weak_by_hash=False)
+    assert matcher.near(known((0, 0), pixels=b"a" * 32), 14) == []
+    assert [one.id for one in matcher.near(known((bits(40), 0)), 14)] == [1]
+    assert len(matcher) == 1
+
+
+def test_of_one_fingerprint_put_twice_at_once_the_later_counts(matcher):
+    matcher.put([(1, known((0, 0))), (1, known((bits(40), 0)))], weak_by_hash=False)
+    assert matcher.near(known((0, 0)), 14) == []
+    assert [one.id for one in matcher.near(known((bits(40), 0)), 14)] == [1]
+
+
+def test_putting_nothing_is_fine(matcher):
+    matcher.put([], weak_by_hash=False)
+    assert len(matcher) == 0
+    assert matcher.near(known((0, 0), pixels=b"a" * 32), 64) == []
+
+
+prints = st.builds(
+    lambda dhashes, detail, pixels: known(
+        *((sum(1 << b for b in s), len(s) * 9) for s in dhashes), detail=detail, pixels=pixels
+    ),
+    st.lists(st.sets(st.sampled_from([0, 1, 20, 21, 40, 62, 63]), max_size=5), min_size=1, max_size=2),
+    st.sampled_from([10, 90]),
+    st.sampled_from([b"a" * 32, b"b" * 32, b"c" * 32]),
+)
+changes = st.lists(st.tuples(st.integers(1, 5), st.none() | prints), max_size=12)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(changes=changes, asked=prints, within=st.integers(0, 4), weak_by_hash=st.booleans())
+def test_a_matcher_knows_what_was_put_and_not_dropped_and_nothing_else(name, changes, asked, within, weak_by_hash):
+    matcher, there = Matcher(ENGINES[name]()), {}
+    for id_, print_ in changes:
+        if print_ is None:
+            matcher.drop(id_)
+            there.pop(id_, None)
+        else:
+            matcher.put([(id_, print_)], weak_by_hash)
+            there[id_] = print_
+
+    expected = {}
+    for id_, print_ in there.items():
+        if print_.pixels == asked.pixels:
+            expected[id_] = (True, 0)
+        elif weak_by_hash or not print_.weak:
+            nearest = [
+                int(np.bitwise_count(one["dhash"] ^ other["dhash"])) for one in print_.views for other in asked.views
+            ]
+            if min(nearest) <= within:
+                expected[id_] = (False, None)
+    found = matcher.near(asked, within)
+    assert {one.id: one.identical for one in found} == {id_: same for id_, (same, _) in expected.items()}
+    assert all(one.dhash <= within for one in found)
+    assert all(one.weak == (asked.weak or there[one.id].weak) for one in found if not one.identical)
+    assert len(matcher) == len(there)
+
+
+def test_a_policy_is_a_value():
+    assert dataclasses.replace(POLICY, widest=12) == Policy(Zone(10, 40), Zone(12, 54), 12)
