@@ -318,8 +318,9 @@ def _take_back(parts: Parts, action: Action, version: int) -> bool:
         picture.decision_id, before = origin.before_decision_id, origin.before
     comes_on_show = before in (Status.PUBLISHED, Status.PENDING)
     gave_way = action.after is Status.PUBLISHED and picture.status is Status.REPLACED
-    if picture.status is before or not (picture.status is action.after or (gave_way and not comes_on_show)):
-        return False  # only approved where it was, or its member has another picture since
+    if not (picture.status is action.after or (gave_way and not comes_on_show)):
+        return False  # its member has another picture since
+    # What stays on show is compared anew too: without the approval, or its exemptions, it may be near an entry.
     picture.status = Status.PENDING if comes_on_show else before
     picture.lease = now() + parts.lease if comes_on_show else None
     return comes_on_show

@@ -4,6 +4,7 @@ import logging
 import threading
 from typing import Any
 
+import scipy.fftpack  # noqa: F401 - pHash wants it: half a second, once for all workers
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
@@ -55,8 +56,7 @@ def serve(make_app: Any, host: str, port: int, workers: int, threads: int) -> No
 
 
 def warm_up(app: Flask) -> None:
-    """Load what the first request would otherwise wait for: the two copies, and the library behind pHash."""
-    import scipy.fftpack  # noqa: F401 - half a second
+    """Load what the first request would otherwise wait for: the copies of the two lists."""
 
     parts: Parts = app.extensions[EXTENSION]
     with app.app_context():

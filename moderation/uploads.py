@@ -16,6 +16,7 @@ from .models import (
     Decision,
     Exemption,
     FingerprintRow,
+    Kind,
     Match,
     Occasion,
     Picture,
@@ -90,6 +91,8 @@ def publish(parts: Parts, picture_id: int) -> Picture:
         if picture.status is not Status.PENDING or picture.version != seen:
             return picture
         picture.lease, picture.version = None, version
+        if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind is Kind.APPROVE:
+            verdict = Verdict.PUBLISH  # held for a person to look at, and a person has
         match verdict:
             case Verdict.REFUSE:
                 picture.status = never_shown(picture)
