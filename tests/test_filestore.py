@@ -56,8 +56,9 @@ def test_pictures_are_for_nobody_else_on_the_machine(store):
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     store = Folder(tmp_path / "pictures", durable=True)
 
-    def full(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)

@@ -22,15 +22,17 @@ from moderation import review
 from moderation.app import create_app
 from moderation.blocklist import Blocklist
 from moderation.canonical import canonical
+from moderation.columns import now
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
-from moderation.fingerprint import fingerprint
+from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.index import BKTreeEngine
 from moderation.matching import Hit, Matcher, Policy, Verdict, compare
 from moderation.models import Account, Action, Check, Decision, Entry, Picture, Role, Status
 from moderation.onshow import OnShow
 from moderation.parts import Parts
-from moderation.uploads import receive
+from moderation.replica import PICTURES, bump
+from moderation.uploads import pack, receive
 
 from .conftest import TESTING, near_copy, save
 
@@ -63,6 +65,27 @@ def test_the_pictures_of_the_race_match_their_copies_and_nothing_else():
 
 
 # --- two real processes -----------------------------------------------------------------
+
+
+def show(originals: dict[int, bytes]) -> None:
+    """By member, pictures that have been on show before the race begins: all at once, for the race is the test."""
+    prints = {member_id: pack(fingerprint(canonical(data))) for member_id, data in originals.items()}
+    with writing():
+        version = bump(PICTURES)
+        db.session.add_all(
+            Picture(
+                member_id=member_id,
+                status=Status.PUBLISHED,
+                published=now(),
+                fingerprint=print_,
+                file="",
+                thumbnail="",
+                width=96,
+                height=96,
+                version=version,
+            )
+            for member_id, print_ in prints.items()
+        )
 
 
 def upload_copies(parts: Parts, race: "Race") -> list[tuple[int, str]]:
@@ -112,13 +135,12 @@ class Race:
     seconds: Any  # that an upload takes
 
     def run(self, work: Callable[[Parts, "Race"], list], originals: range, instance: Path, answers: Any) -> None:
-        """In a process of its own: upload a part of the originals, then do the work."""
+        """In a process of its own: put a part of the originals on show, then do the work."""
         app = create_app(instance, **TESTING)
         with app.app_context():
             try:
-                for number in originals:
-                    receive(current_parts(), self.members[number], mosaic(number))
-                    db.session.remove()
+                show({self.members[number]: mosaic(number) for number in originals})
+                db.session.remove()
                 answers.put((work.__name__, work(current_parts(), self)))
             except BaseException:
                 self.barrier.abort()
@@ -239,6 +261,7 @@ def meanwhile_sweeping(parts: Parts, *, before: Callable[[], object] | None = No
 def test_a_mark_made_while_an_upload_looks_takes_the_copy_down(parts, another_process, cast, moment):
     ana, ben, cleo = cast
     marked = receive(another_process, ana, mosaic(1)).id
+    assert len(another_process.on_show) == 1  # its copies are up to date until then
     interrupted = meanwhile(parts, **{moment: lambda: review.mark(another_process, marked, cleo, None)})
     copy = receive(interrupted, ben, near_copy(mosaic(1)))
     assert copy.status is Status.REFUSED
@@ -249,6 +272,7 @@ def test_a_mark_made_while_an_upload_looks_takes_the_copy_down(parts, another_pr
 def test_an_upload_made_while_a_mark_looks_is_taken_down(parts, another_process, cast, moment):
     ana, ben, cleo = cast
     marked = receive(parts, ana, mosaic(1)).id
+    assert len(another_process.blocklist) == 0
     copies = []
     interrupted = meanwhile_sweeping(
         parts, **{moment: lambda: copies.append(receive(another_process, ben, near_copy(mosaic(1))).id)}
@@ -283,6 +307,27 @@ def test_a_mark_made_while_an_approval_looks_takes_the_copy_down(parts, another_
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_mark_made_while_a_late_fingerprint_is_compared_takes_the_copy_down(
+    parts, another_process, cast, monkeypatch, moment
+):
+    ana, ben, cleo = cast
+    marked = receive(parts, ana, mosaic(1)).id
+    with monkeypatch.context() as patch:
+        patch.setattr("moderation.uploads.fingerprint", lambda _image: 1 / 0)
+        copy = receive(parts, ben, near_copy(mosaic(1))).id
+    assert status(copy) is Status.HELD
+
+    def made_late(image: Image.Image) -> Fingerprint:
+        assert len(another_process.on_show) == 1  # which is the last it hears before the fingerprint is there
+        return fingerprint(image)
+
+    monkeypatch.setattr("moderation.uploads.fingerprint", made_late)
+    interrupted = meanwhile(parts, **{moment: lambda: review.mark(another_process, marked, cleo, None)})
+    review.approve(interrupted, copy, cleo, None)
+    assert status(copy) is Status.REFUSED
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_mark_made_while_an_undo_looks_takes_the_copy_down(parts, another_process, cast, moment):
     ana, ben, cleo = cast
     first = receive(parts, ana, mosaic(1)).id
@@ -295,6 +340,19 @@ def test_a_mark_made_while_an_undo_looks_takes_the_copy_down(parts, another_proc
     interrupted = meanwhile(parts, **{moment: lambda: review.mark(another_process, second, cleo, None)})
     review.undo(interrupted, decision.id, cleo)
     assert [status(first), status(second)] == [Status.REMOVED, Status.REMOVED]
+
+
+def test_an_entry_withdrawn_while_its_mark_looks_takes_nothing_down(parts, another_process, cast):
+    ana, ben, cleo = cast
+    marked = receive(parts, ana, mosaic(1)).id
+    copy = receive(parts, ben, near_copy(mosaic(1))).id
+
+    def withdraw() -> None:
+        with writing():
+            review.withdraw(db.session.scalars(sa.select(Entry.id)).one(), cleo)
+
+    review.mark(meanwhile_sweeping(parts, after=withdraw), marked, cleo, None)
+    assert [status(marked), status(copy)] == [Status.REMOVED, Status.PUBLISHED]
 
 
 class Crash(BaseException):
