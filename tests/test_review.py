@@ -1235,18 +1235,20 @@ class Walk:
         forget()
         pictures = db.session.scalars(sa.select(Picture).order_by(Picture.id)).all()
         shown = [picture for picture in pictures if picture.status is PUBLISHED]
-        entries = db.session.scalars(sa.select(Entry).where(Entry.withdrawn.is_(None))).all()
+        active = sa.select(Entry).where(Entry.withdrawn.is_(None))
+        entries = [(entry.id, unpack(entry.fingerprint)) for entry in db.session.scalars(active)]
         exempt = {(one.picture_id, one.entry_id) for one in db.session.scalars(sa.select(Exemption))}
 
         members = [picture.member_id for picture in shown]
         assert len(members) == len(set(members)), "a member has two pictures on show"
         for picture in shown:
             assert picture.published
-            for entry in entries:
-                verdict = self.parts.policy.verdict(compare(unpack(entry.fingerprint), unpack(picture.fingerprint)))
+            print_ = unpack(picture.fingerprint)
+            for entry_id, blocked in entries:
+                verdict = self.parts.policy.verdict(compare(blocked, print_))
                 # What is merely near is held, unless a person has looked.
                 if verdict is Verdict.REFUSE or (verdict is Verdict.HOLD and not picture.decision):
-                    assert (picture.id, entry.id) in exempt, f"picture {picture.id} slipped past entry {entry.id}"
+                    assert (picture.id, entry_id) in exempt, f"picture {picture.id} slipped past entry {entry_id}"
         for picture in pictures:
             assert picture.status is not PENDING
             assert picture.lease is None
@@ -1268,16 +1270,16 @@ def walk(parts, another_process, someone, ana, draw) -> Callable[[int], Walk]:
     return make
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(8))
 def test_whatever_is_done_in_whatever_order_nothing_blocked_is_on_show(walk, seed):
     walker = walk(seed)
-    for _ in range(40):
+    for _ in range(30):
         walker.step()
     assert count(Check) > 5
-    assert walker.told < 30
+    assert walker.told < 25
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_when_all_decisions_are_taken_back_in_reverse_order_nothing_is_down(walk, seed):
     walker = walk(100 + seed)
     for _ in range(8):
