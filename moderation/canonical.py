@@ -194,7 +194,7 @@ def _in_srgb(decoded: _Decoded) -> Image.Image:
     return image.convert("RGB")
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)  # strangers send them, and each may be megabytes
 def _transform_to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """The transform from a file's colour profile, or None where the profile is broken or not of that mode."""
     try:

@@ -1,5 +1,6 @@
 """What moderators do: mark, approve, undo; the sweep that a mark brings about; work that a crash left behind."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,8 @@ from .models import (
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
 from .uploads import exempt_from, get, never_shown, pack, publish, unpack
+
+log = logging.getLogger(__name__)
 
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
@@ -218,12 +221,17 @@ def finish_work(parts: Parts) -> int:
         *_claim(parts, Picture, moment, Picture.status == Status.PENDING),
         *_claim(parts, Decision, moment, sa.true()),
     ]
+    done = 0
     for kind, id_ in late:
-        if kind is Picture:
-            publish(parts, id_)
-        else:
-            sweep(parts, id_)
-    return len(late)
+        try:
+            if kind is Picture:
+                publish(parts, id_)
+            else:
+                sweep(parts, id_)
+            done += 1
+        except Exception:  # One that fails must not keep the others waiting; its new lease will be out in time.
+            log.exception("%s %d could not be finished.", kind.__name__, id_)
+    return done
 
 
 def _claim(
