@@ -76,7 +76,7 @@ class Collection:
         try:
             mode = "rwc" if create else "rw"
             address = f"{path.absolute().as_uri()}?mode={mode}"
-            self._connection = sqlite3.connect(address, BUSY_SECONDS, isolation_level=None, uri=True)
+            self._connection = sqlite3.connect(address, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
         except sqlite3.Error as error:
             raise self._unusable(error) from error
         try:
