@@ -83,11 +83,16 @@ def with_app(command: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         from ..app import create_app, migrate
+        from ..database import db
 
         app = create_app(instance_folder())
         with app.app_context():
-            migrate()
-            return command(*args, **kwargs)
+            try:
+                migrate()
+                return command(*args, **kwargs)
+            finally:
+                db.session.remove()
+                db.engine.dispose()
 
     return instance_option(run)
 
