@@ -223,26 +223,16 @@ def newest() -> int:
 
 def meanwhile(parts: Parts, *, before: Callable[[], object] | None = None, after: Callable[[], object] | None = None):
     """The parts of a process in whose first look at the blocklist something happens, before or after it has looked."""
-
-    class Interrupted(Blocklist):
-        def near(self, *args: object, **more: object) -> list[Hit]:
-            nonlocal before, after
-            if before:
-                before, now = None, before
-                now()
-            hits = super().near(*args, **more)
-            if after:
-                after, now = None, after
-                now()
-            return hits
-
-    return dataclasses.replace(parts, blocklist=Interrupted(BKTreeEngine))
+    return dataclasses.replace(parts, blocklist=interrupted(Blocklist, before, after)(BKTreeEngine))
 
 
 def meanwhile_sweeping(parts: Parts, *, before: Callable[[], object] | None = None, after=None) -> Parts:
     """The same for its first look at the pictures on show."""
+    return dataclasses.replace(parts, on_show=interrupted(OnShow, before, after)())
 
-    class Interrupted(OnShow):
+
+def interrupted(replica: type, before: Callable[[], object] | None, after: Callable[[], object] | None) -> type:
+    class Interrupted(replica):
         def near(self, *args: object, **more: object) -> list[Hit]:
             nonlocal before, after
             if before:
@@ -254,7 +244,7 @@ def meanwhile_sweeping(parts: Parts, *, before: Callable[[], object] | None = No
                 now()
             return hits
 
-    return dataclasses.replace(parts, on_show=Interrupted())
+    return Interrupted
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
