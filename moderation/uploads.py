@@ -9,7 +9,8 @@ from .canonical import canonical, encode, thumbnail
 from .columns import now
 from .database import db, writing
 from .fingerprint import Fingerprint, fingerprint
-from .matching import Hit, Policy, Verdict, decide
+from .judging import Judgement, judge
+from .matching import Hit, Policy, Verdict
 from .models import (
     Action,
     Check,
@@ -69,19 +70,16 @@ def publish(parts: Parts, picture_id: int) -> Picture:
     Returns the picture in the state it came to, whoever brought it there.
     """
     started = time.perf_counter()
-    hits: list[Hit] = []
     failure = None
     seen = get(picture_id).version
     try:
         print_ = _committed_fingerprint(parts, picture_id)
         seen = get(picture_id).version
-        exempt = exempt_from(picture_id)
-        hits = [hit for hit in parts.blocklist.near(print_, parts.policy.widest) if hit.id not in exempt]
-        verdict, gravest = decide(hits, parts.policy)
+        found = judge(parts, print_, exempt_from(picture_id))
     except Exception as error:
         # Fail closed: what could not be compared is never shown before a person has looked.
         log.exception("Picture %d could not be checked; it is held.", picture_id)
-        verdict, gravest, failure = Verdict.HOLD, None, type(error).__name__
+        found, failure = Judgement(Verdict.HOLD, None, []), type(error).__name__
     milliseconds = (time.perf_counter() - started) * 1000
 
     with writing():
@@ -91,6 +89,7 @@ def publish(parts: Parts, picture_id: int) -> Picture:
         if picture.status is not Status.PENDING or picture.version != seen:
             return picture
         picture.lease, picture.version = None, version
+        verdict = found.verdict
         if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind is Kind.APPROVE:
             verdict = Verdict.PUBLISH  # held for a person to look at, and a person has
         match verdict:
@@ -111,11 +110,11 @@ def publish(parts: Parts, picture_id: int) -> Picture:
                 picture_id=picture_id,
                 occasion=_occasion(picture_id),
                 verdict=verdict,
-                entry_id=gravest.id if gravest else None,
-                candidates=len(hits),
+                entry_id=found.gravest.id if found.gravest else None,
+                candidates=len(found.hits),
                 milliseconds=milliseconds,
                 failure=failure,
-                matches=_matches(hits, parts.policy),
+                matches=_matches(found.hits, parts.policy),
             )
         )
     return get(picture_id)

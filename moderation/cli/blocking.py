@@ -19,7 +19,8 @@ from ..database import db, writing
 from ..errors import Refusal
 from ..fingerprint import Fingerprint
 from ..folders import PictureFile, Unread, expand, read, read_whole
-from ..matching import Hit, Verdict, decide
+from ..judging import judge
+from ..matching import Hit, Verdict
 from ..models import Account, Action, Decision, Entry, Match
 from ..pool import read_all
 from . import with_app
@@ -189,8 +190,8 @@ def _lines() -> Iterator[_Line]:
 
 def _check(picture: PictureFile, as_json: bool) -> Verdict:
     """Tell the verdict on a picture that has been read."""
-    policy = parts().policy
-    verdict, hit = decide(parts().blocklist.near(picture.fingerprint, policy.widest), policy)
+    found = judge(parts(), picture.fingerprint)
+    verdict, hit = found.verdict, found.gravest
     source = _source(hit)
     if as_json:
         emit(
