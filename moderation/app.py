@@ -66,7 +66,10 @@ def _parts(app: Flask, place: Path) -> Parts:
         policy=Policy(
             Zone(config["REFUSE_DHASH"], config["REFUSE_PHASH"]),
             Zone(config["HOLD_DHASH"], config["HOLD_PHASH"]),
-            config["RECORD_DHASH"],
+            widest=config["CANDIDATE_DHASH"],
+            candidate=config["CANDIDATE_PHASH"],
+            hold_share=config["HOLD_SHARE"],
+            refuse_correlation=config["REFUSE_CORRELATION"],
         ),
         limits=Limits(int(config["MAX_UPLOAD_MB"] * 1e6), int(config["MAX_MEGAPIXELS"] * 1e6)),
         lease=timedelta(seconds=config["LEASE_SECONDS"]),

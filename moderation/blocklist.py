@@ -1,12 +1,15 @@
 """The blocked pictures: add, withdraw, restore, match."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from .columns import now
 from .database import db
-from .fingerprint import Fingerprint
+from .fingerprint import RECIPE, Fingerprint, blocked_views, unpack_views
+from .index import Engine
+from .matching import Matcher
 from .models import Decision, Entry, FingerprintRow
 from .replica import BLOCKLIST, Change, Replica, bump
 
@@ -18,15 +21,19 @@ class Blocklist(Replica):
     # A weak entry would match every blank wall.
     weak_by_hash = False
 
+    def __init__(self, engine: type[Engine]) -> None:
+        super().__init__(lambda: Matcher(engine()))
+
     def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
         row = FingerprintRow
         changed = (
-            sa.select(Entry.id, Entry.withdrawn, row.views, row.detail, row.pixels, row.recipe)
+            sa.select(Entry.id, Entry.withdrawn, Entry.views, row.views, row.detail, row.pixels, row.recipe)
             .join(row, Entry.fingerprint_id == row.id)
             .where(Entry.version > after, Entry.version <= upto)
         )
-        for id_, withdrawn, views, detail, pixels, recipe in connection.execute(changed):
-            yield Change(id_, None if withdrawn else Fingerprint.unpack(views, detail, pixels, recipe))
+        for id_, withdrawn, own, views, detail, pixels, recipe in connection.execute(changed):
+            known_by = (views, recipe) if own is None else (own, RECIPE)
+            yield Change(id_, None if withdrawn else Fingerprint(unpack_views(*known_by), detail, None, pixels))
 
 
 def add(
@@ -34,7 +41,12 @@ def add(
 ) -> Entry:
     """Block what has that fingerprint, as part of a decision."""
     entry = Entry(
-        fingerprint=fingerprint, decision=decision, picture_id=picture_id, source=source, version=bump(BLOCKLIST)
+        fingerprint=fingerprint,
+        decision=decision,
+        picture_id=picture_id,
+        source=source,
+        views=blocked_views(unpack(fingerprint)).tobytes(),
+        version=bump(BLOCKLIST),
     )
     db.session.add(entry)
     return entry
@@ -51,6 +63,30 @@ def restore(entry: Entry) -> None:
     """Block again. Pictures that came on show meanwhile are the caller's to sweep."""
     entry.withdrawn = None
     entry.version = bump(BLOCKLIST)
+
+
+def pack(print_: Fingerprint) -> FingerprintRow:
+    """The row that a fingerprint is stored as."""
+    if print_.luminance is None:
+        raise ValueError("A fingerprint is stored with its luminance.")
+    return FingerprintRow(
+        recipe=print_.recipe,
+        views=print_.views.tobytes(),
+        detail=print_.detail,
+        aspect=print_.aspect,
+        luminance=print_.luminance.tobytes(),
+        pixels=print_.pixels,
+    )
+
+
+def unpack(row: FingerprintRow) -> Fingerprint:
+    return Fingerprint.unpack(row.views, row.detail, row.pixels, row.recipe, row.aspect, row.luminance)
+
+
+def known_by(entry: Entry) -> Fingerprint:
+    """The fingerprint with the views that the entry is known by."""
+    print_ = unpack(entry.fingerprint)
+    return print_ if entry.views is None else replace(print_, views=unpack_views(entry.views, RECIPE))
 
 
 def known(pixels: bytes) -> Entry | None:

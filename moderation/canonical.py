@@ -76,13 +76,15 @@ def canonical(data: bytes, limits: Limits = Limits(), formats: tuple[str, ...] =
         return _fit(upright, SIDE)
 
 
-def grey(data: bytes, side: int, limits: Limits = NO_LIMITS) -> tuple[Image.Image, tuple[int, int]]:
+def grey(
+    data: bytes, side: int, limits: Limits = NO_LIMITS, formats: tuple[str, ...] = FOLDER_FORMATS
+) -> tuple[Image.Image, tuple[int, int]]:
     """The canonical picture's luminance, decoded only as finely as fingerprints need it, and the file's size in pixels.
 
     A JPEG is decoded at the coarsest scale whose sides are both at least `side`, which makes a picture of 12
     megapixels six times as fast. Returns an "L" picture of unspecified size. Raises as `canonical`.
     """
-    with _reading(data, limits, FOLDER_FORMATS) as image:
+    with _reading(data, limits, formats) as image:
         # A colour profile can move luminance, so a picture that brings one is decoded in colour.
         mode = "RGB" if image.info.get("icc_profile") else "L"
         decoded = _decode(image, (side, side), mode)

@@ -12,7 +12,7 @@ from .errors import Refusal
 from .fingerprint import RECIPE, Fingerprint
 from .folders import PictureFile, Reading, Unread, absolute, find, read
 from .index import ScanEngine
-from .matching import Hit, Matcher, Policy
+from .matching import Hit, Matcher, Policy, Zone
 from .pool import read_all
 
 WITHIN = Policy().refuse.dhash
@@ -238,8 +238,10 @@ def matcher(prints: Iterable[Fingerprint]) -> Matcher:
 
 def copies(ready: Matcher, asked: Fingerprint, within: int = WITHIN) -> list[Hit]:
     """The near copies of a picture, nearest first: the confirmed relation of search and duplicates alike."""
-    near = ready.near(asked, within, by_hash=not asked.weak)
-    return [hit for hit in near if hit.identical or hit.phash <= CONFIRMED]
+    zone = Zone(within, CONFIRMED)
+    near = ready.near(asked, Policy(refuse=zone, hold=zone, widest=within), by_hash=not asked.weak)
+    found = [hit for hit in near if hit.identical or zone.has(hit)]
+    return sorted(found, key=lambda hit: (hit.dhash, hit.phash, hit.id))
 
 
 def _state(path: Path) -> tuple[int, int] | None:

@@ -25,7 +25,7 @@ MAX_MEGAPIXELS = 40
 
 # --- matching ---------------------------------------------------------------
 
-# A picture is refused when it is within so many bits of a blocklist entry:
+# A picture is refused when whole or without its border, turned in any way, it is within so many bits of an entry:
 REFUSE_DHASH = 10  # ... of the dHash's 64
 REFUSE_PHASH = 40  # ... and of the pHash's 256, which confirms
 
@@ -33,11 +33,18 @@ REFUSE_PHASH = 40  # ... and of the pHash's 256, which confirms
 HOLD_DHASH = 12
 HOLD_PHASH = 54
 
-# Candidates within so many bits of the dHash are recorded with every check, for the statistics.
-RECORD_DHASH = 14
+# Of candidates in any of their views the pixels are compared: within so many bits of the dHash, and the pHash's bits
+# and twice the dHash's together at most so many. They are recorded with every check, for the statistics.
+CANDIDATE_DHASH = 12
+CANDIDATE_PHASH = 96
+
+# Two pictures laid over each other: the share of the textured blocks that agree from which on a picture is held, and
+# their mean correlation from which on it is refused.
+HOLD_SHARE = 0.70
+REFUSE_CORRELATION = 0.92
 
 # How codes are looked up: "bktree" (pybktree) or "scan" (numpy compares them all).
-INDEX_ENGINE = "bktree"
+INDEX_ENGINE = "scan"
 
 # --- the console ------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from . import accounts, review, uploads
 from .canonical import canonical
@@ -22,7 +22,7 @@ from .drawing import draw, draw_indecent
 from .errors import Refusal
 from .fingerprint import fingerprint
 from .folders import find
-from .matching import Policy, Verdict, compare
+from .matching import Policy, Verdict, against
 from .models import Account, Check, Decision, Entry, Occasion, Picture, Role, Status
 from .parts import Parts
 
@@ -128,19 +128,24 @@ def near_copy(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def near_miss(data: bytes, policy: Policy) -> bytes:
-    """The picture cropped just so far that it is held, not refused; as it is, where there is no such crop."""
-    image, found = canonical(data), data
+    """The picture with so much of it covered that it is held, not refused; as it is, where nothing will do."""
+    image = canonical(data)
     known = fingerprint(image)
-    for percent, (left, top) in itertools.product(range(1, 13), ((1, 1), (1, 0), (0, 1), (2, 1), (1, 2))):
-        corner = (image.width * left * percent // 100, image.height * top * percent // 100)
-        cropped = _jpeg(image.crop((*corner, *image.size)))
-        hit = compare(known, fingerprint(canonical(cropped)))
-        if policy.verdict(hit) is Verdict.HOLD:
-            found = cropped
-            # At the edge of the zone a picture may fall out of it: to be stored, it is saved once more.
-            if policy.refuse.phash + 2 < hit.phash < policy.hold.phash - 2 and hit.dhash < policy.hold.dhash:
-                break
-    return found
+    for percent in range(16, 60, 2):
+        covered = image.copy()
+        across, down = image.width * percent // 200, image.height * percent // 200
+        middle = (
+            image.width // 2 - across,
+            image.height // 2 - down,
+            image.width // 2 + across,
+            image.height // 2 + down,
+        )
+        ImageDraw.Draw(covered).ellipse(middle, (250, 250, 250))
+        saved = _jpeg(covered)
+        hit = against(known, fingerprint(canonical(saved)), policy)
+        if hit and policy.verdict(hit) is Verdict.HOLD:
+            return saved
+    return data
 
 
 class _Crowd:

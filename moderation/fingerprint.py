@@ -2,20 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
-from enum import IntEnum
 
-import imagehash
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from . import views as looks
 from .canonical import FOLDER_FORMATS, NO_LIMITS, Limits, canonical, grey
+from .views import SIDE, VIEW, Cut, Levels, number
 
-RECIPE = 1
+RECIPE = 2
 """The version of the way from bytes to hashes. Fingerprints of two recipes may differ by a few bits."""
-
-LUMINANCE_SIDE = 128
-"""Sides, in pixels, of the luminance that every hash is computed from."""
 
 DRAFT_SIDE = 512
 """How fine, in pixels a side, a JPEG must be decoded for its dHash to change by 1 bit at the most."""
@@ -26,33 +23,21 @@ LOW_DETAIL = 50
 NEARLY_WEAK = LOW_DETAIL + 5
 """Below this `detail`, a picture read the fast way may be a weak one when it is read whole."""
 
-VIEW = np.dtype([("view", "u1"), ("dhash", "<u8"), ("phash", "<u8", 4)])
-"""One view's hashes, as they are stored: 41 bytes."""
-
-
-class View(IntEnum):
-    """A way to look at a picture, each with hashes of its own. Stored by number: numbers are never used again."""
-
-    WHOLE = 0
-
-    @property
-    def label(self) -> str:
-        return self.name.lower().replace("_", " ")
-
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
     """What is remembered of a picture so that a near copy can be told.
 
-    `views` is an array of `VIEW`, the whole picture first; `luminance` an array of LUMINANCE_SIDE x LUMINANCE_SIDE
-    bytes, None where only the hashes were read. `pixels` is the SHA-256 of the canonical picture, None where it was
-    not computed; it always is for a weak one.
+    `views` is an array of `VIEW`, the whole picture first; `aspect` the picture's width divided by its height;
+    `luminance` an array of SIDE x SIDE bytes, None where only the hashes were read. `pixels` is the SHA-256 of the
+    canonical picture, None where it was not computed; it always is for a weak one.
     """
 
     views: npt.NDArray[np.void]
     detail: int
-    luminance: npt.NDArray[np.uint8] | None
+    luminance: Levels | None
     pixels: bytes | None
+    aspect: float = 1.0
     recipe: int = RECIPE
 
     @property
@@ -61,28 +46,51 @@ class Fingerprint:
         return self.detail < LOW_DETAIL
 
     @classmethod
-    def unpack(cls, views: bytes, detail: int, pixels: bytes | None, recipe: int) -> "Fingerprint":
-        """The fingerprint from its columns in a database, without its luminance."""
-        return cls(np.frombuffer(views, VIEW), detail, None, pixels, recipe)
+    def unpack(
+        cls,
+        views: bytes,
+        detail: int,
+        pixels: bytes | None,
+        recipe: int,
+        aspect: float = 1.0,
+        luminance: bytes | None = None,
+    ) -> "Fingerprint":
+        """The fingerprint from its columns in a database."""
+        levels = None if luminance is None else np.frombuffer(luminance, np.uint8).reshape(SIDE, SIDE)
+        return cls(unpack_views(views, recipe), detail, levels, pixels, aspect, recipe)
+
+
+def unpack_views(packed: bytes, recipe: int) -> npt.NDArray[np.void]:
+    """The views as that recipe packed them."""
+    return np.frombuffer(packed, VIEW) if recipe > 1 else _first_recipe(packed)
 
 
 def fingerprint(image: Image.Image) -> Fingerprint:
-    """The fingerprint of a canonical picture."""
-    return _fingerprint(image.convert("L"), pixels_hash(image))
+    """The fingerprint of a canonical picture, with all the views that an upload asks with."""
+    return _fingerprint(image.convert("L"), image.size, pixels_hash(image), every_view=True)
 
 
-def fingerprint_bytes(data: bytes, limits: Limits = NO_LIMITS) -> tuple[Fingerprint, tuple[int, int]]:
+def fingerprint_bytes(
+    data: bytes, limits: Limits = NO_LIMITS, every_view: bool = False, formats: tuple[str, ...] = FOLDER_FORMATS
+) -> tuple[Fingerprint, tuple[int, int]]:
     """The fingerprint of a picture file of which nothing else is wanted, and its size in pixels.
 
-    About six times as fast as `fingerprint(canonical(data))` for a large JPEG, and within 3 bits of its dHash.
-    Raises `Unreadable` or `TooLarge`.
+    It has the whole picture's view alone, unless every view is asked for. About six times as fast as
+    `fingerprint(canonical(data))` for a large JPEG, and within 3 bits of its dHash. Raises `Unreadable` or `TooLarge`.
     """
-    image, size = grey(data, DRAFT_SIDE, limits)
-    found = _fingerprint(image, None)
+    image, size = grey(data, DRAFT_SIDE, limits, formats)
+    found = _fingerprint(image, size, None, every_view)
     if found.detail < NEARLY_WEAK:
-        pixels = pixels_hash(canonical(data, limits, FOLDER_FORMATS))
-        found = Fingerprint(found.views, found.detail, found.luminance, pixels)
+        pixels = pixels_hash(canonical(data, limits, formats))
+        found = Fingerprint(found.views, found.detail, found.luminance, pixels, found.aspect)
     return found, size
+
+
+def blocked_views(print_: Fingerprint) -> npt.NDArray[np.void]:
+    """The views that an entry with that fingerprint is known by; none for a weak one, which would match every wall."""
+    if print_.weak or print_.luminance is None:
+        return print_.views[: 0 if print_.weak else None]
+    return looks.blocked(print_.luminance, print_.aspect, print_.views)
 
 
 def pixels_hash(image: Image.Image) -> bytes:
@@ -98,25 +106,29 @@ def distance(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> npt.NDArra
     return apart
 
 
-def _fingerprint(shown: Image.Image, pixels: bytes | None) -> Fingerprint:
-    side = (LUMINANCE_SIDE, LUMINANCE_SIDE)
-    small = shown.resize(side, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    views = np.array([(View.WHOLE, *_hashes(small))], VIEW)
-    return Fingerprint(views, _detail(small), np.asarray(small), pixels)
+def _fingerprint(shown: Image.Image, size: tuple[int, int], pixels: bytes | None, every_view: bool) -> Fingerprint:
+    if every_view:
+        views, levels = looks.asked(looks.luminance(shown, looks.FINE_SIDE))
+    else:
+        levels = looks.luminance(shown, SIDE)
+        views = looks.whole(levels)
+    return Fingerprint(views, _detail(levels), levels, pixels, size[0] / size[1])
 
 
-def _hashes(luminance: Image.Image) -> tuple[int, npt.NDArray[np.uint64]]:
-    """dHash, 64 bits (N. Krawetz, "Kind of Like That", hackerfactor.com 2013), and pHash, 256 ("Looks Like It", 2011).
-
-    From the luminance they differ by about 1 bit from what the full-size picture gives.
-    """
-    dhash = np.packbits(imagehash.dhash(luminance).hash).view(">u8")
-    phash = np.packbits(imagehash.phash(luminance, hash_size=16).hash).view(">u8")
-    return int(dhash[0]), phash.astype(np.uint64)
-
-
-def _detail(luminance: Image.Image) -> int:
+def _detail(levels: Levels) -> int:
     """How much there is to hash, 0 to 100: PDQ's quality measure (ThreatExchange, "The PDQ image hash", 2019)."""
-    levels = np.asarray(luminance.reduce(2)).astype(np.int64)
-    steps = sum(int((np.abs(np.diff(levels, axis=axis)) * 100 // 255).sum()) for axis in (0, 1))
+    half = np.asarray(Image.fromarray(levels).reduce(2)).astype(np.int64)
+    steps = sum(int((np.abs(np.diff(half, axis=axis)) * 100 // 255).sum()) for axis in (0, 1))
     return min(100, steps // 90)
+
+
+_FIRST_VIEW = np.dtype([("view", "u1"), ("dhash", "<u8"), ("phash", "<u8", 4)])
+
+
+def _first_recipe(packed: bytes) -> npt.NDArray[np.void]:
+    """The first recipe had the whole picture's view only, and no box."""
+    old = np.frombuffer(packed, _FIRST_VIEW)
+    views = np.empty(len(old), VIEW)
+    views["view"], views["box"] = number(Cut.WHOLE), (0, 0, 255, 255)
+    views["dhash"], views["phash"] = old["dhash"], old["phash"]
+    return views

@@ -89,12 +89,14 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> Listing:
     return Listing(list(found), unlisted)
 
 
-def read(path: Path, limits: Limits = FOLDER_LIMITS) -> Reading:
-    """The file's fingerprint, the fast way and without its luminance; never an exception."""
+def read(path: Path, limits: Limits = FOLDER_LIMITS, every_view: bool = False) -> Reading:
+    """The file's fingerprint, the fast way; never an exception. Of the whole picture alone, without luminance, or of
+    every view that an upload asks with.
+    """
 
     def look(data: bytes) -> tuple[Fingerprint, tuple[int, int]]:
-        print_, size = fingerprint_bytes(data, limits)
-        return replace(print_, luminance=None), size
+        print_, size = fingerprint_bytes(data, limits, every_view)
+        return print_ if every_view else replace(print_, luminance=None), size
 
     return _read(path, limits, look)
 

@@ -21,8 +21,25 @@ class Engine(Protocol):
     def near(self, code: int, within: int) -> tuple[Ids, Distances]:
         """The ids of all codes that differ from `code` in at most `within` bits, and by how many, in any order."""
 
+    def near_all(self, codes: Codes, within: int) -> tuple[Ids, Ids, Distances]:
+        """The same for several codes: places in `codes`, ids and distances, in any order."""
 
-class BKTreeEngine:
+
+class OneByOne:
+    """Answers for several codes by asking for each."""
+
+    def near_all(self: Engine, codes: Codes, within: int) -> tuple[Ids, Ids, Distances]:
+        found = [self.near(code, within) for code in codes.tolist()]
+        places = np.repeat(np.arange(len(found)), [len(ids) for ids, _ in found])
+        nothing = np.empty(0, np.int64)
+        return (
+            places,
+            np.concatenate([nothing, *(ids for ids, _ in found)]),
+            np.concatenate([nothing, *(distances for _, distances in found)]),
+        )
+
+
+class BKTreeEngine(OneByOne):
     """pybktree's Burkhard-Keller tree (Burkhard and Keller, CACM 16(4), 1973): superb at hundreds of codes."""
 
     def __init__(self) -> None:
@@ -42,7 +59,7 @@ class BKTreeEngine:
         return both[:, 0], both[:, 1]
 
 
-class ScanEngine:
+class ScanEngine(OneByOne):
     """Every code compared, in chunks that fit the processor's cache: no lookup structure, so adding costs nothing."""
 
     CHUNK = 1 << 16

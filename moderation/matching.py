@@ -1,14 +1,17 @@
 """Which known fingerprints one comes near to, and what that means: the one relation that every part goes by."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from .fingerprint import VIEW, Fingerprint, View, distance
-from .index import Column, Engine
+from .fingerprint import Fingerprint, blocked_views, distance
+from .index import Column, Engine, ScanEngine
+from .verify import Agreement, agreement
+from .views import BOTH_DIRECT, COMPARABLE, DIRECT, VIEW, WHOLE_BOX, Box, label, look, unpack_box
 
 
 class Verdict(StrEnum):
@@ -25,14 +28,33 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Hit:
-    """A known fingerprint near the one asked for: how near, in bits, and in which of the known one's views."""
+    """A known fingerprint near the one asked for: how near, in bits, and in which view of each."""
 
     id: int
-    view: View
+    view: int  # the number of the blocked picture's view
+    asked: int  # ... and of the upload's
     dhash: int  # bits of 64
     phash: int  # bits of 256
+    boxes: tuple[Box, Box] | None = None  # what the two views show
     identical: bool = False  # the canonical pixels are the same
     weak: bool = False  # one of the two has too little detail for a refusal
+    agreement: Agreement | None = None  # of the pixels, where they were compared
+
+    @property
+    def direct(self) -> bool:
+        """Whether neither view leaves out a part of its picture, borders aside."""
+        return bool(BOTH_DIRECT[self.view, self.asked])
+
+    @property
+    def rank(self) -> int:
+        """The smaller, the nearer, by both hashes together."""
+        return self.phash + 2 * self.dhash
+
+    @property
+    def views(self) -> str:
+        """The two views, in words: the blocked picture's, and the upload's where that is another."""
+        ours, theirs = label(self.asked), label(self.view)
+        return theirs if ours == theirs else f"{theirs} against {ours}"
 
 
 class Zone(NamedTuple):
@@ -41,18 +63,32 @@ class Zone(NamedTuple):
     dhash: int
     phash: int
 
+    def has(self, hit: Hit) -> bool:
+        return hit.dhash <= self.dhash and hit.phash <= self.phash
+
 
 _REFUSE = Zone(10, 40)
 _HOLD = Zone(12, 54)
+_STRICT = Zone(6, 40)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Where refusing and holding begin. Candidates are looked for, and recorded, within `widest` bits of the dHash."""
+    """Where refusing and holding begin.
+
+    Whole, trimmed and flattened views are decided by their hashes. Any other pair of views is only a reason to look at
+    the pixels, and so is a pair outside the zones: candidates are all pairs within `widest` bits of the dHash whose
+    pHash bits and twice their dHash bits make at most `candidate`. Of two pictures that agree, the share of the blocks
+    that do decides on holding, their mean correlation on refusing.
+    """
 
     refuse: Zone = _REFUSE
     hold: Zone = _HOLD
-    widest: int = 14
+    strict: Zone = _STRICT  # for other views where there are no pixels to look at
+    widest: int = 12
+    candidate: int = 96
+    hold_share: float = 0.70
+    refuse_correlation: float = 0.92
 
     def __post_init__(self) -> None:
         if not (self.refuse.dhash <= self.hold.dhash <= self.widest and self.refuse.phash <= self.hold.phash):
@@ -62,11 +98,22 @@ class Policy:
         """The verdict that one hit alone leads to."""
         if hit.identical:
             return Verdict.REFUSE
-        if hit.dhash <= self.refuse.dhash and hit.phash <= self.refuse.phash:
-            return Verdict.HOLD if hit.weak else Verdict.REFUSE
-        if hit.dhash <= self.hold.dhash and hit.phash <= self.hold.phash:
-            return Verdict.HOLD
-        return Verdict.PUBLISH
+        found = max(self._by_hashes(hit), self._by_pixels(hit), key=lambda verdict: verdict.gravity)
+        return Verdict.HOLD if found is Verdict.REFUSE and hit.weak else found
+
+    def _by_hashes(self, hit: Hit) -> Verdict:
+        if not hit.direct:
+            return Verdict.HOLD if hit.agreement is None and self.strict.has(hit) else Verdict.PUBLISH
+        if self.refuse.has(hit):
+            return Verdict.REFUSE
+        return Verdict.HOLD if self.hold.has(hit) else Verdict.PUBLISH
+
+    def _by_pixels(self, hit: Hit) -> Verdict:
+        if hit.agreement is None or not hit.agreement.telling:
+            return Verdict.PUBLISH
+        if hit.agreement.correlation >= self.refuse_correlation:
+            return Verdict.REFUSE
+        return Verdict.HOLD if hit.agreement.share >= self.hold_share else Verdict.PUBLISH
 
 
 def decide(hits: Iterable[Hit], policy: Policy) -> tuple[Verdict, Hit | None]:
@@ -78,28 +125,52 @@ def decide(hits: Iterable[Hit], policy: Policy) -> tuple[Verdict, Hit | None]:
 
 
 def compare(known: Fingerprint, asked: Fingerprint) -> Hit:
-    """The distances between two fingerprints, in the views whose dHashes come nearest."""
-    dhashes = np.bitwise_count(known.views["dhash"][:, None] ^ asked.views["dhash"])
-    phashes = distance(known.views["phash"][:, None], asked.views["phash"])
-    row, column = np.unravel_index(int(dhashes.argmin()), dhashes.shape)
+    """The distances between two whole pictures."""
+    a, b = known.views[0], asked.views[0]
     return Hit(
         0,
-        View(int(known.views["view"][row])),
-        int(dhashes[row, column]),
-        int(phashes[row, column]),
+        int(a["view"]),
+        int(b["view"]),
+        int(a["dhash"] ^ b["dhash"]).bit_count(),
+        int(distance(a["phash"], b["phash"])),
+        boxes=(WHOLE_BOX, WHOLE_BOX),
         identical=known.pixels is not None and known.pixels == asked.pixels,
         weak=known.weak or asked.weak,
     )
 
 
-class Matcher:
-    """Fingerprints by id, and which of them one comes near to. Not for several threads at once."""
+def against(blocked: Fingerprint, asked: Fingerprint, policy: Policy) -> Hit | None:
+    """How the second picture would be found if the first were blocked; None if it would not be a candidate."""
+    entry = Matcher(ScanEngine())
+    entry.put([(0, replace(blocked, views=blocked_views(blocked)))], weak_by_hash=False)
+    hits = entry.near(asked, policy)
+    return verified(hits[0], blocked, asked) if hits else None
 
-    def __init__(self, engine: Engine) -> None:
+
+def verified(hit: Hit, blocked: Fingerprint, asked: Fingerprint) -> Hit:
+    """The hit with the agreement of the pixels, where there are any to compare."""
+    if blocked.luminance is None or asked.luminance is None or hit.boxes is None:
+        return hit
+    theirs = look(blocked.luminance, hit.view, hit.boxes[0], blocked.aspect)
+    ours = look(asked.luminance, hit.asked, hit.boxes[1], asked.aspect)
+    return replace(hit, agreement=agreement(theirs, ours))
+
+
+class Matcher:
+    """Fingerprints by id, and which of them one comes near to. Not for several threads at once.
+
+    The known ones are blocked pictures and an upload asks, unless `known_are_uploads`: then it is the other way about.
+    With a `further` engine, views that are not direct are kept apart, and can be left out of a look.
+    """
+
+    def __init__(self, engine: Engine, further: Engine | None = None, known_are_uploads: bool = False) -> None:
         self._engine = engine
+        self._further = further
+        self._swapped = known_are_uploads
         # One row a view; the engine answers with row numbers. A dropped fingerprint's rows stay, with owner -1.
         self._owner: Column[np.int64] = Column(np.int64)
         self._view: Column[np.uint8] = Column(np.uint8)
+        self._box: Column[np.uint8] = Column(np.uint8, (4,))
         self._phash: Column[np.uint64] = Column(np.uint64, (4,))
         self._weak: Column[np.bool_] = Column(np.bool_)
         self._rows: dict[int, range] = {}
@@ -128,9 +199,10 @@ class Matcher:
             first = len(self._owner)
             self._owner.extend(np.repeat([id_ for id_, _ in coded], counts))
             self._view.extend(views["view"])
+            self._box.extend(views["box"])
             self._phash.extend(views["phash"])
             self._weak.extend(np.repeat([one.weak for _, one in coded], counts))
-            self._engine.extend(views["dhash"], np.arange(first, first + len(views)))
+            self._index(views, np.arange(first, first + len(views)))
             ends = (first + np.cumsum(counts)).tolist()
             for (id_, _), count, end in zip(coded, counts, ends, strict=True):
                 self._rows[id_] = range(end - count, end)
@@ -147,25 +219,65 @@ class Matcher:
             same.discard(id_)
             if not same:
                 del self._by_pixels[pixels]
-        for row in self._rows.pop(id_, ()):
-            self._owner.values[row] = -1
+        rows = self._rows.pop(id_, range(0))
+        self._owner.values[rows.start : rows.stop] = -1
 
-    def near(self, asked: Fingerprint, within: int, by_hash: bool = True) -> list[Hit]:
-        """Every known fingerprint within so many bits of dHash or of identical pixels, once each, nearest first.
+    def near(self, asked: Fingerprint, policy: Policy, by_hash: bool = True, direct: bool = False) -> list[Hit]:
+        """Every known fingerprint that is a candidate, once each, in its gravest pair of views; gravest, nearest first.
 
-        With `by_hash` False, identical pixels alone count.
+        With `by_hash` False, identical pixels alone count; with `direct`, direct views alone.
         """
-        best: dict[int, Hit] = {}
-        for view in asked.views if by_hash else ():
-            rows, bits = self._engine.near(int(view["dhash"]), within)
-            alive = self._owner.values[rows] >= 0
-            rows, bits = rows[alive], bits[alive]
-            apart = distance(self._phash.values[rows], view["phash"])
-            for row, dhash, phash in zip(rows.tolist(), bits.tolist(), apart.tolist(), strict=True):
-                owner = int(self._owner.values[row])
-                if owner not in best or (phash, dhash) < (best[owner].phash, best[owner].dhash):
-                    weak = asked.weak or bool(self._weak.values[row])
-                    best[owner] = Hit(owner, View(int(self._view.values[row])), dhash, phash, weak=weak)
+        best = self._by_hashes(asked, policy, direct) if by_hash else {}
         for id_ in self._by_pixels.get(asked.pixels or b"", ()):
-            best[id_] = Hit(id_, View.WHOLE, 0, 0, identical=True)
-        return sorted(best.values(), key=lambda hit: (hit.dhash, hit.phash, hit.id))
+            best[id_] = Hit(id_, 0, 0, 0, 0, identical=True)
+        return sorted(best.values(), key=lambda hit: (-policy.verdict(hit).gravity, hit.rank, hit.id))
+
+    def _index(self, views: npt.NDArray[np.void], rows: npt.NDArray[np.int64]) -> None:
+        if self._further is None:
+            self._engine.extend(views["dhash"], rows)
+            return
+        direct = np.isin(views["view"] >> 3, DIRECT)
+        for engine, mine in ((self._engine, direct), (self._further, ~direct)):
+            if mine.any():
+                engine.extend(views["dhash"][mine], rows[mine])
+
+    def _by_hashes(self, asked: Fingerprint, policy: Policy, direct: bool) -> dict[int, Hit]:
+        views = asked.views[np.isin(asked.views["view"] >> 3, DIRECT)] if direct else asked.views
+        engines = [self._engine] if direct or self._further is None else [self._engine, self._further]
+        best: dict[int, Hit] = {}
+        for engine in engines:
+            which, rows, bits = engine.near_all(views["dhash"], policy.widest)
+            owners, theirs, ours = self._owner.values[rows], self._view.values[rows], views["view"][which]
+            pair = (ours, theirs) if self._swapped else (theirs, ours)
+            keep = (owners >= 0) & COMPARABLE[pair]
+            if direct:
+                keep &= BOTH_DIRECT[pair]
+            keep = np.flatnonzero(keep)
+            which, rows, bits = which[keep], rows[keep], bits[keep]
+            phash = distance(self._phash.values[rows], views["phash"][which])
+            close = np.flatnonzero(phash + 2 * bits <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash))
+            for place in close.tolist():
+                hit = self._hit(int(rows[place]), views[which[place]], int(bits[place]), int(phash[place]), asked.weak)
+                known = best.get(hit.id)
+                if known is None or _graver(policy, hit, known):
+                    best[hit.id] = hit
+        return best
+
+    def _hit(self, row: int, ours: np.void, dhash: int, phash: int, weak: bool) -> Hit:
+        views = int(self._view.values[row]), int(ours["view"])
+        boxes = unpack_box(self._box.values[row]), unpack_box(ours["box"])
+        if self._swapped:
+            views, boxes = views[::-1], boxes[::-1]
+        weak = weak or bool(self._weak.values[row])
+        return Hit(int(self._owner.values[row]), *views, dhash, phash, boxes, weak=weak)
+
+
+def _graver(policy: Policy, one: Hit, other: Hit) -> bool:
+    return _gravity(policy, one) > _gravity(policy, other)
+
+
+def _gravity(policy: Policy, hit: Hit) -> tuple[int, ...]:
+    """Of pairs of views that refuse anyway, the plainest counts, because people are told of it; else the nearest."""
+    verdict = policy.verdict(hit)
+    plain = -max(hit.view, hit.asked)
+    return verdict.gravity, plain if verdict is Verdict.REFUSE else 0, -hit.rank, plain

@@ -92,8 +92,9 @@ class FingerprintRow(Model):
 
     id: Mapped[Id]
     recipe: Mapped[int]
-    views: Mapped[bytes]  # packed `fingerprint.VIEW`s
+    views: Mapped[bytes]  # packed `views.VIEW`s, those that an upload asks with
     detail: Mapped[int]
+    aspect: Mapped[float] = mapped_column(server_default="1")  # width divided by height
     luminance: Mapped[bytes] = mapped_column(deferred=True)  # large, and seldom wanted
     pixels: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
 
@@ -168,6 +169,8 @@ class Entry(Model):
     withdrawal_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("decisions.id"), index=True
     )  # that last withdrew it
+    # Packed `views.VIEW`s that it is known by; None for those of the fingerprint: it is of an older recipe.
+    views: Mapped[bytes | None] = mapped_column(sa.LargeBinary)
     version: Mapped[int] = mapped_column(index=True)  # of the blocklist, when this row last changed
 
     fingerprint: Mapped[FingerprintRow] = relationship()
@@ -225,16 +228,19 @@ class Check(Model):
 
 
 class Match(Model):
-    """One candidate of a check: how near the picture came to the entry, in which of its views."""
+    """One candidate of a check: how near the picture came to the entry, in which view of each."""
 
     __tablename__ = "matches"
 
     id: Mapped[Id]
     check_id: Mapped[int] = mapped_column(sa.ForeignKey("checks.id"), index=True)
     entry_id: Mapped[int] = mapped_column(sa.ForeignKey("entries.id"), index=True)
-    view: Mapped[int]
+    view: Mapped[int]  # the entry's, a number of `views`
+    asked: Mapped[int] = mapped_column(server_default="0")  # the picture's
     dhash: Mapped[int]
     phash: Mapped[int]
+    share: Mapped[float | None]  # of the blocks that agree, and their mean correlation; None: pixels not compared
+    correlation: Mapped[float | None]
     identical: Mapped[bool]
     verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))  # that this candidate alone leads to
 

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from .fingerprint import Fingerprint
 from .index import ScanEngine
+from .matching import Matcher
 from .models import SWEPT, FingerprintRow, Picture
 from .replica import PICTURES, Change, Replica
 
@@ -17,7 +18,7 @@ class OnShow(Replica):
     weak_by_hash = True
 
     def __init__(self) -> None:
-        super().__init__(ScanEngine)
+        super().__init__(lambda: Matcher(ScanEngine(), further=ScanEngine(), known_are_uploads=True))
 
     def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
         row = FingerprintRow

@@ -1,7 +1,7 @@
 """A versioned list in the database, and a process's copy of it that catches up before it is asked."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from .database import db
 from .fingerprint import Fingerprint
-from .index import Engine
-from .matching import Hit, Matcher
+from .matching import Hit, Matcher, Policy
 from .models import Counter
 
 BLOCKLIST = "blocklist"
@@ -57,18 +56,18 @@ class Replica:
     counter: str
     weak_by_hash: bool
 
-    def __init__(self, engine: type[Engine]) -> None:
-        self._engine = engine
+    def __init__(self, make: Callable[[], Matcher]) -> None:
+        self._make = make
         self._lock = threading.Lock()
         self._epoch = ""
         self._version = -1
-        self._matcher = Matcher(engine())
+        self._matcher = make()
 
-    def near(self, asked: Fingerprint, within: int, by_hash: bool = True) -> list[Hit]:
+    def near(self, asked: Fingerprint, policy: Policy, by_hash: bool = True, direct: bool = False) -> list[Hit]:
         """As `Matcher.near`, on the list as it is in the database now."""
         with self._lock:
             self.catch_up()
-            return self._matcher.near(asked, within, by_hash)
+            return self._matcher.near(asked, policy, by_hash, direct)
 
     def __len__(self) -> int:
         with self._lock:
@@ -82,7 +81,7 @@ class Replica:
             counter = sa.select(Counter.epoch, Counter.version).filter_by(name=self.counter)
             epoch, version = connection.execute(counter).one()
             if epoch != self._epoch:
-                self._matcher, self._version = Matcher(self._engine()), -1
+                self._matcher, self._version = self._make(), -1
             if version != self._version:
                 # Rows above the version just read are the next look's: they may not be all of that version.
                 self._apply(self._changes(connection, self._version, version))

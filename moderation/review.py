@@ -13,6 +13,7 @@ from .columns import now
 from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint
+from .judging import copies
 from .matching import Verdict
 from .models import (
     SWEPT,
@@ -27,12 +28,15 @@ from .models import (
 )
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .uploads import exempt_from, get, never_shown, pack, publish, unpack
+from .uploads import exempt_from, get, never_shown, publish
 
 log = logging.getLogger(__name__)
 
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
+
+AT_ONCE = 100_000
+"""So many pictures a mark sweeps by all their views before it returns; among more, by the direct ones."""
 
 MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)
 
@@ -126,7 +130,7 @@ def import_entries(
                 known[name] = before
                 continue
             decision = decision or _decide(Kind.IMPORT, by_id, reason, lease=now() + parts.lease)
-            blocklist.add(pack(print_), decision, source=PurePath(name).name)
+            blocklist.add(blocklist.pack(print_), decision, source=PurePath(name).name)
             db.session.flush()
         decision_id = decision.id if decision else None
     if decision_id is None:
@@ -167,10 +171,16 @@ def undo(parts: Parts, decision_id: int, by_id: int | None) -> Decision:
 
 
 def sweep(parts: Parts, decision_id: int) -> None:
-    """Take down, or hold, whatever is near the entries that a decision added or restored; then it is finished.
+    """Take down, or hold, whatever is near the entries that a decision added or restored.
 
-    Safe to repeat, and for several processes at once.
+    Among very many pictures, what only views of parts match is left to be finished in the background, at once. Safe to
+    repeat, and for several processes at once.
     """
+    _sweep(parts, decision_id, direct=len(parts.on_show) > AT_ONCE)
+
+
+def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
+    """Sweep by direct views only, and leave the decision due to be finished; or by all views, and finish it."""
     decision = db.session.get_one(Decision, decision_id)
     if decision.lease is None:
         return
@@ -178,8 +188,7 @@ def sweep(parts: Parts, decision_id: int) -> None:
     for entry in (*decision.entries, *decision.withdrawals):
         if entry.withdrawn:
             continue
-        print_ = unpack(entry.fingerprint)
-        for hit in parts.on_show.near(print_, parts.policy.widest, by_hash=not print_.weak):
+        for hit in copies(parts, blocklist.known_by(entry), direct):
             found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
 
     with writing():
@@ -204,7 +213,7 @@ def sweep(parts: Parts, decision_id: int) -> None:
             ):
                 # For a person to look at; one whom a person has looked at stays.
                 _move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
-        decision.lease = None
+        decision.lease = now() if direct else None
 
 
 def swept(decision: Decision) -> Sweep:
@@ -227,7 +236,7 @@ def finish_work(parts: Parts) -> int:
             if kind is Picture:
                 publish(parts, id_)
             else:
-                sweep(parts, id_)
+                _sweep(parts, id_, direct=False)
             done += 1
         except Exception:  # One that fails must not keep the others waiting; its new lease will be out in time.
             log.exception("%s %d could not be finished.", kind.__name__, id_)

@@ -15,7 +15,7 @@ from .parts import Parts
 
 log = logging.getLogger(__name__)
 
-CARE_SECONDS = 5.0
+CARE_SECONDS = 1.0
 """How often a worker looks for work that another process left half done."""
 
 
@@ -79,7 +79,7 @@ def _care(app: Flask, stop: threading.Event) -> None:
             try:
                 done = review.finish_work(parts)
                 if done:
-                    log.warning("Finished %d pieces of work that another process left half done.", done)
+                    log.info("Finished %d pieces of work.", done)
             except Exception:
                 log.exception("Work that was left half done could not be finished; trying again.")
             finally:

@@ -5,6 +5,7 @@ import time
 
 import sqlalchemy as sa
 
+from .blocklist import pack, unpack
 from .canonical import canonical, encode, thumbnail
 from .columns import now
 from .database import db, writing
@@ -16,7 +17,6 @@ from .models import (
     Check,
     Decision,
     Exemption,
-    FingerprintRow,
     Kind,
     Match,
     Occasion,
@@ -134,22 +134,6 @@ def get(picture_id: int) -> Picture:
     return db.session.get_one(Picture, picture_id)
 
 
-def pack(print_: Fingerprint) -> FingerprintRow:
-    if print_.luminance is None:
-        raise ValueError("A fingerprint is stored with its luminance.")
-    return FingerprintRow(
-        recipe=print_.recipe,
-        views=print_.views.tobytes(),
-        detail=print_.detail,
-        luminance=print_.luminance.tobytes(),
-        pixels=print_.pixels,
-    )
-
-
-def unpack(row: FingerprintRow) -> Fingerprint:
-    return Fingerprint.unpack(row.views, row.detail, row.pixels, row.recipe)
-
-
 def _committed_fingerprint(parts: Parts, picture_id: int) -> Fingerprint:
     """The picture's fingerprint, made now if that failed before.
 
@@ -201,8 +185,11 @@ def _matches(hits: list[Hit], policy: Policy) -> list[Match]:
         Match(
             entry_id=hit.id,
             view=hit.view,
+            asked=hit.asked,
             dhash=hit.dhash,
             phash=hit.phash,
+            share=hit.agreement and hit.agreement.share,
+            correlation=hit.agreement and hit.agreement.correlation,
             identical=hit.identical,
             verdict=verdict,
         )

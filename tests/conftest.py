@@ -1,5 +1,7 @@
 """The cast: an app on a real SQLite file, pictures, people, and a second process."""
 
+import dataclasses
+import hashlib
 import os
 import random
 import shutil
@@ -7,6 +9,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
@@ -17,8 +20,10 @@ from moderation.app import create_app, migrate
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.drawing import draw as draw_picture
+from moderation.fingerprint import Fingerprint
 from moderation.models import Role
 from moderation.parts import Parts
+from moderation.views import VIEW
 
 PASSWORD = "correct horse battery"
 
@@ -110,6 +115,16 @@ def near_copy(data: bytes, scale: float = 0.7, quality: int = 60, kind: str = "J
     image = Image.open(BytesIO(data)).convert("RGB")
     image = image.resize((round(image.width * scale), round(image.height * scale)))
     return save(image, kind, quality=quality)
+
+
+def moved(print_: Fingerprint, dhash: int, phash: int) -> Fingerprint:
+    """The fingerprint of a picture that is that many bits away, and of whose pixels nothing agrees."""
+    views = np.array(print_.views, VIEW)
+    views["dhash"] ^= np.uint64((1 << dhash) - 1)
+    for bit in range(phash):
+        views["phash"][:, bit % 4] ^= np.uint64(1 << (bit // 4))
+    pixels = hashlib.sha256(views.tobytes()).digest()
+    return dataclasses.replace(print_, views=views, luminance=255 - print_.luminance, pixels=pixels)
 
 
 @pytest.fixture

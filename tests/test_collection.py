@@ -16,9 +16,10 @@ from moderation import duplicates, pages
 from moderation.collection import Collection
 from moderation.duplicates import carry_out, groups, plan_moves, take_back
 from moderation.errors import Refusal
-from moderation.fingerprint import VIEW, Fingerprint, fingerprint_bytes
+from moderation.fingerprint import Fingerprint, fingerprint_bytes
 from moderation.folders import PictureFile, Unread
 from moderation.gathering import Wanted, gather
+from moderation.views import VIEW
 
 from .conftest import near_copy
 
@@ -315,7 +316,7 @@ def test_pages_are_remembered_in_their_order_and_outlive_the_picture(folder, dat
 
 def picture(name, dhash, width=100, mtime=0, phash=0):
     """A picture that was never drawn: only its fingerprint is of interest."""
-    views = np.array([(0, dhash, (phash, 0, 0, 0))], VIEW)
+    views = np.array([(0, (0, 0, 255, 255), dhash, (phash, 0, 0, 0))], VIEW)
     return PictureFile(Path("/nowhere") / name, 1, mtime, width, 100, Fingerprint(views, 100, None, None))
 
 

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from moderation.app import create_app
 from moderation.database import db, writing
-from moderation.fingerprint import VIEW, Fingerprint
+from moderation.fingerprint import Fingerprint
 from moderation.models import Account, Counter, Decision, FingerprintRow, Kind, Role, Status
 from moderation.replica import BLOCKLIST, PICTURES, bump, version
+from moderation.views import VIEW
 
 from .conftest import TESTING
 
@@ -230,10 +231,13 @@ def test_a_list_that_does_not_exist_has_no_version(app):
 @pytest.mark.parametrize("code", [0, 1, 2**31, 2**63 - 1, 2**63, 2**64 - 1])
 def test_codes_of_64_bits_come_back_as_they_were(app, code):
     views = np.zeros(2, VIEW)
+    views["box"] = 255
     views["dhash"] = code
     views["phash"] = [code, 0, 2**64 - 1, code]
     with writing():
-        db.session.add(FingerprintRow(recipe=1, views=views.tobytes(), detail=100, luminance=b"", pixels=b"\xff" * 32))
+        db.session.add(
+            FingerprintRow(recipe=2, views=views.tobytes(), detail=100, aspect=1.5, luminance=b"", pixels=b"\xff" * 32)
+        )
     row = db.session.scalars(sa.select(FingerprintRow)).one()
     back = Fingerprint.unpack(row.views, row.detail, row.pixels, row.recipe)
     assert [int(value) for value in back.views["dhash"]] == [code, code]

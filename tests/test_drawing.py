@@ -33,7 +33,7 @@ def test_no_two_drawn_pictures_come_near_each_other(drawn):
     near = [
         (number, hit)
         for number, print_ in enumerate(drawn)
-        for hit in matcher.near(print_, POLICY.widest)
+        for hit in matcher.near(print_, POLICY)
         if hit.id != number and POLICY.verdict(hit) is not Verdict.PUBLISH
     ]
     assert near == []

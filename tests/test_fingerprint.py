@@ -10,17 +10,16 @@ from moderation.drawing import draw as draw_picture
 from moderation.drawing import draw_indecent
 from moderation.errors import Refusal
 from moderation.fingerprint import (
-    LUMINANCE_SIDE,
     RECIPE,
-    VIEW,
     Fingerprint,
-    View,
+    blocked_views,
     distance,
     fingerprint,
     fingerprint_bytes,
     pixels_hash,
 )
 from moderation.matching import Policy, Verdict, compare
+from moderation.views import SIDE, VIEW, Cut, number
 
 from .conftest import near_copy, save
 
@@ -38,8 +37,9 @@ FLAT = {
 def test_the_first_view_is_the_whole_picture_with_the_hashes_of_its_luminance():
     print_ = fingerprint(draw_picture(1, 240))
     assert print_.views.dtype == VIEW
-    assert print_.views["view"][0] == View.WHOLE
-    assert print_.luminance.shape == (LUMINANCE_SIDE, LUMINANCE_SIDE)
+    assert print_.views["view"][0] == number(Cut.WHOLE)
+    assert print_.luminance.shape == (SIDE, SIDE)
+    assert print_.aspect == 240 / draw_picture(1, 240).height
     luminance = Image.fromarray(print_.luminance)
     assert int(print_.views["dhash"][0]) == int(str(imagehash.dhash(luminance)), 16)
     phash = "".join(f"{int(word):016x}" for word in print_.views["phash"][0])
@@ -177,9 +177,13 @@ def test_what_is_no_picture_has_no_fingerprint():
 def test_a_fingerprint_comes_back_from_its_columns_as_it_was():
     print_ = fingerprint(draw_picture(4, 120))
     views = print_.views.tobytes()
-    assert len(views) == 41 * len(print_.views)
-    back = Fingerprint.unpack(views, print_.detail, print_.pixels, print_.recipe)
+    assert len(views) == 45 * len(print_.views)
+    rest = (print_.detail, print_.pixels, print_.recipe, print_.aspect)
+    back = Fingerprint.unpack(views, *rest, print_.luminance.tobytes())
     assert (back.views == print_.views).all()
+    assert (back.luminance == print_.luminance).all()
+    assert back.aspect == print_.aspect
+    assert Fingerprint.unpack(views, *rest).luminance is None
     assert (back.detail, back.pixels, back.recipe, back.weak) == (print_.detail, print_.pixels, print_.recipe, False)
 
 
@@ -191,5 +195,27 @@ def test_distances_count_the_bits_of_all_four_words():
     assert distance(np.empty((0, 4), np.uint64), one).shape == (0,)
 
 
-def test_a_view_has_a_name_for_people():
-    assert View.WHOLE.label == "whole"
+def test_a_fingerprint_of_the_first_recipe_is_read_as_it_was_written():
+    first = np.zeros(1, np.dtype([("view", "u1"), ("dhash", "<u8"), ("phash", "<u8", 4)]))
+    first["dhash"], first["phash"] = 2**64 - 2, (1, 2, 3, 2**63)
+    back = Fingerprint.unpack(first.tobytes(), 80, None, recipe=1)
+    (view,) = back.views
+    assert (view["view"], view["box"].tolist()) == (number(Cut.WHOLE), [0, 0, 255, 255])
+    assert (int(view["dhash"]), view["phash"].tolist()) == (2**64 - 2, [1, 2, 3, 2**63])
+
+
+# --- views ---------------------------------------------------------------------
+
+
+def test_a_file_has_the_whole_view_alone_unless_every_view_is_asked_for():
+    data = save(draw_picture(3, 240), "PNG")
+    (whole,) = fingerprint_bytes(data)[0].views
+    every = fingerprint_bytes(data, every_view=True)[0].views
+    assert whole["view"] == every["view"][0] == number(Cut.WHOLE)
+    assert np.bitwise_count(whole["dhash"] ^ every["dhash"][0]) <= 1
+    assert len(every) >= 8
+
+
+def test_a_weak_fingerprint_blocks_in_no_view():
+    assert len(blocked_views(fingerprint(FLAT["gradient"]))) == 0
+    assert len(blocked_views(fingerprint(draw_picture(3, 240)))) > 30

@@ -20,7 +20,7 @@ from PIL import Image
 
 from moderation import review
 from moderation.app import create_app
-from moderation.blocklist import Blocklist
+from moderation.blocklist import Blocklist, pack
 from moderation.canonical import canonical
 from moderation.columns import now
 from moderation.context import parts as current_parts
@@ -32,7 +32,7 @@ from moderation.models import Account, Action, Check, Decision, Entry, Picture, 
 from moderation.onshow import OnShow
 from moderation.parts import Parts
 from moderation.replica import PICTURES, bump
-from moderation.uploads import pack, receive
+from moderation.uploads import receive
 
 from .conftest import TESTING, near_copy, save
 
@@ -57,7 +57,7 @@ def test_the_pictures_of_the_race_match_their_copies_and_nothing_else():
     prints = {seed: fingerprint(canonical(mosaic(seed))) for seed in range(0, RACES, 7)}
     for seed, print_ in prints.items():
         assert not print_.weak
-        assert matcher.near(print_, policy.widest) == []
+        assert matcher.near(print_, policy) == []
         matcher.put([(seed, print_)], weak_by_hash=False)
     for seed, print_ in list(prints.items())[:60]:
         copy = fingerprint(canonical(near_copy(mosaic(seed))))
@@ -275,7 +275,7 @@ def test_an_upload_made_while_a_mark_looks_is_taken_down(parts, another_process,
 def test_a_near_match_made_while_an_upload_looks_is_held(parts, another_process, cast, moment):
     ana, ben, cleo = cast
     # To this policy, whatever is not exactly the same is no more than near.
-    narrow = Policy(refuse=parts.policy.refuse._replace(dhash=0, phash=0))
+    narrow = Policy(refuse=parts.policy.refuse._replace(dhash=0, phash=0), refuse_correlation=2)
     here, there = (dataclasses.replace(one, policy=narrow) for one in (parts, another_process))
     marked = receive(there, ana, mosaic(1)).id
     interrupted = meanwhile(here, **{moment: lambda: review.mark(there, marked, cleo, None)})

@@ -8,11 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moderation.fingerprint import VIEW, Fingerprint, View
+from moderation.drawing import draw
+from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.index import ENGINES
-from moderation.matching import Hit, Matcher, Policy, Verdict, Zone, compare, decide
+from moderation.matching import Hit, Matcher, Policy, Verdict, Zone, against, compare, decide, verified
+from moderation.verify import ENOUGH, Agreement
+from moderation.views import VIEW, Cut, Turn, number
 
 POLICY = Policy(refuse=Zone(10, 40), hold=Zone(12, 54), widest=14)
+WIDE = Policy(widest=64, candidate=1000)
+WHOLE, CENTRE, HALF = number(Cut.WHOLE), number(Cut.CENTRE), number(Cut.LEFT_HALF)
+MIRRORED = number(Cut.WHOLE, Turn.MIRRORED)
 PUBLISH, HOLD, REFUSE = Verdict
 
 
@@ -20,16 +26,25 @@ def bits(n: int, first: int = 0) -> int:
     return ((1 << n) - 1) << first
 
 
-def known(*hashes: tuple[int, int], detail: int = 100, pixels: bytes | None = None) -> Fingerprint:
-    """A fingerprint whose views have those dHashes, and pHashes with so many bits set."""
+def known(*hashes: tuple[int, ...], detail: int = 100, pixels: bytes | None = None) -> Fingerprint:
+    """A fingerprint whose views have those dHashes, pHashes with so many bits set, and numbers: WHOLE unless given."""
     views = np.zeros(len(hashes), VIEW)
-    for row, (dhash, phash) in enumerate(hashes):
-        views[row] = (View.WHOLE, dhash, [bits(phash) >> shift & bits(64) for shift in (0, 64, 128, 192)])
+    for row, (dhash, phash, *view) in enumerate(hashes):
+        words = [bits(phash) >> shift & bits(64) for shift in (0, 64, 128, 192)]
+        views[row] = (view[0] if view else WHOLE, (0, 0, 255, 255), dhash, words)
     return Fingerprint(views, detail, None, pixels)
 
 
-def hit(dhash: int, phash: int, id_: int = 1, **more: bool) -> Hit:
-    return Hit(id_, View.WHOLE, dhash, phash, **more)
+def hit(dhash: int, phash: int, id_: int = 1, view: int = WHOLE, asked: int = WHOLE, **more: object) -> Hit:
+    return Hit(id_, view, asked, dhash, phash, **more)
+
+
+def found(hits: list[Hit]) -> list[tuple[int, int, int]]:
+    return [(one.id, one.dhash, one.phash) for one in hits]
+
+
+def agreeing(share: float, correlation: float, blocks: int = 64) -> Agreement:
+    return Agreement(share, correlation, blocks)
 
 
 @pytest.fixture(params=ENGINES)
@@ -122,75 +137,183 @@ def test_a_weak_hit_does_not_hide_a_grave_one():
     assert decide([hit(0, 0, 1, weak=True), hit(9, 39, 2)], POLICY) == (REFUSE, hit(9, 39, 2))
 
 
+# --- pixels ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("share", "correlation", "verdict"),
+    [(0.7, 0.5, HOLD), (0.69, 0.91, PUBLISH), (1.0, 0.91, HOLD), (1.0, 0.92, REFUSE), (0.5, 0.92, REFUSE)],
+)
+@pytest.mark.parametrize("views", [(WHOLE, WHOLE), (CENTRE, WHOLE), (WHOLE, HALF), (MIRRORED, WHOLE)])
+def test_pixels_that_agree_hold_and_that_agree_closely_refuse_in_any_views(share, correlation, verdict, views):
+    assert POLICY.verdict(hit(12, 70, 1, *views, agreement=agreeing(share, correlation))) is verdict
+
+
+def test_where_hardly_anything_could_be_compared_the_pixels_say_nothing():
+    assert POLICY.verdict(hit(12, 70, agreement=agreeing(1, 1, ENOUGH - 1))) is PUBLISH
+    assert POLICY.verdict(hit(12, 70, agreement=agreeing(1, 1, ENOUGH))) is REFUSE
+
+
+def test_pixels_that_differ_do_not_overrule_hashes_of_whole_pictures():
+    assert POLICY.verdict(hit(10, 40, agreement=agreeing(0.1, 0.1))) is REFUSE
+    assert POLICY.verdict(hit(12, 54, agreement=agreeing(0.1, 0.1))) is HOLD
+
+
+@pytest.mark.parametrize("views", [(CENTRE, WHOLE), (WHOLE, HALF), (number(Cut.INNER), WHOLE)])
+def test_hashes_of_parts_alone_never_refuse_and_hold_only_where_no_pixels_can_be_compared(views):
+    assert POLICY.verdict(hit(0, 0, 1, *views)) is HOLD
+    assert POLICY.verdict(hit(6, 40, 1, *views)) is HOLD
+    assert POLICY.verdict(hit(7, 0, 1, *views)) is PUBLISH
+    assert POLICY.verdict(hit(0, 0, 1, *views, agreement=agreeing(0.1, 0.1))) is PUBLISH
+
+
+def test_pixels_of_flat_pictures_never_refuse():
+    assert POLICY.verdict(hit(0, 0, weak=True, agreement=agreeing(1, 1))) is HOLD
+
+
 # --- two fingerprints ----------------------------------------------------------
 
 
-def test_comparing_takes_the_views_that_come_nearest():
-    one = known((bits(20), 0), (bits(9), 7))
-    other = known((bits(40, 20), 0), (bits(12), 3))
-    assert compare(one, other) == hit(3, 4, 0)
+def test_comparing_two_pictures_takes_the_whole_of_both():
+    one = known((bits(20), 0), (bits(9), 7, CENTRE))
+    other = known((bits(12), 3), (bits(20), 0, HALF))
+    assert found([compare(one, other)]) == [(0, 8, 3)]
 
 
 def test_comparing_sees_identical_pixels_and_low_detail():
     flat = known((0, 0), detail=49, pixels=b"a" * 32)
-    assert compare(flat, flat) == hit(0, 0, 0, identical=True, weak=True)
+    same = compare(flat, flat)
+    assert same.identical
+    assert same.weak
     assert compare(known((0, 0)), flat).weak
     assert not compare(known((0, 0)), known((0, 0))).identical
     assert not compare(known((0, 0), detail=50), known((0, 0), detail=50)).weak
+
+
+def test_a_disguised_copy_is_told_with_the_views_in_which_it_was_seen():
+    picture = draw(3, 240)
+    left, top, right, bottom = 24, 24, picture.width - 24, picture.height - 24
+    seen = against(fingerprint(picture), fingerprint(picture.crop((left, top, right, bottom))), Policy())
+    assert seen.views == "centre against whole"
+    assert Policy().verdict(seen) is REFUSE
+    assert seen.agreement.share > 0.9
+    mirrored = against(fingerprint(picture), fingerprint(picture.transpose(0)), Policy())
+    assert mirrored.views == "whole, mirrored against whole"
+    assert against(fingerprint(picture), fingerprint(draw(4, 240)), Policy()) is None
+
+
+def test_without_luminances_a_hit_is_what_its_hashes_say():
+    picture = fingerprint(draw(3, 240))
+    plain = hit(3, 8, boxes=((0, 0, 1, 1), (0, 0, 1, 1)))
+    assert verified(plain, dataclasses.replace(picture, luminance=None), picture) is plain
+    assert verified(hit(3, 8), picture, picture).agreement is None
+    assert verified(plain, picture, picture).agreement.correlation > 0.99
 
 
 # --- the matcher ---------------------------------------------------------------
 
 
 def test_a_known_fingerprint_is_found_within_the_distance_and_not_beyond(matcher):
-    matcher.put([(7, known((bits(14) | 1 << 63, 60)))], weak_by_hash=False)
-    assert matcher.near(known((1 << 63, 0)), 14) == [hit(14, 60, 7)]
-    assert matcher.near(known((1 << 63, 0)), 13) == []
+    matcher.put([(7, known((bits(14) | 1 << 63, 50)))], weak_by_hash=False)
+    assert found(matcher.near(known((1 << 63, 0)), POLICY)) == [(7, 14, 50)]
+    assert matcher.near(known((1 << 63, 0)), dataclasses.replace(POLICY, widest=13)) == []
 
 
-def test_hits_come_nearest_first_and_once_each(matcher):
+def test_a_candidate_may_be_further_in_one_hash_the_nearer_it_is_in_the_other(matcher):
+    matcher.put(
+        [(1, known((bits(14), 68))), (2, known((bits(14), 69))), (3, known((0, 96))), (4, known((0, 97)))], False
+    )
+    assert {one.id for one in matcher.near(known((0, 0)), POLICY)} == {1, 3}
+
+
+def test_a_wide_zone_to_hold_in_widens_the_candidates(matcher):
+    matcher.put([(1, known((bits(12), 90)))], False)
+    assert matcher.near(known((0, 0)), POLICY) == []
+    assert found(matcher.near(known((0, 0)), Policy(hold=Zone(12, 90)))) == [(1, 12, 90)]
+
+
+def test_hits_come_gravest_then_nearest_first_and_once_each(matcher):
     matcher.put([(1, known((bits(9), 0))), (2, known((bits(3), 5), (0, 9))), (3, known((bits(3), 5)))], False)
-    found = matcher.near(known((0, 0)), 14)
-    assert [(one.id, one.dhash, one.phash) for one in found] == [(2, 3, 5), (3, 3, 5), (1, 9, 0)]
+    matcher.put([(4, known((0, 60)))], False)
+    assert found(matcher.near(known((0, 0)), POLICY)) == [(2, 0, 9), (3, 3, 5), (1, 9, 0), (4, 0, 60)]
+
+
+def test_of_views_that_refuse_alike_the_plainest_is_told(matcher):
+    matcher.put([(1, known((0, 0, number(Cut.TRIMMED)), (bits(5), 9, WHOLE)))], False)
+    (one,) = matcher.near(known((0, 0)), POLICY)
+    assert (one.view, one.dhash) == (WHOLE, 5)
 
 
 def test_asked_with_several_views_each_counts(matcher):
     matcher.put([(1, known((0, 0))), (2, known((bits(30, 30), 0)))], False)
-    assert {one.id for one in matcher.near(known((bits(2), 0), (bits(31, 30), 0)), 3)} == {1, 2}
+    asked = known((bits(2), 0), (bits(31, 30), 0, HALF))
+    hits = {one.id: (one.asked, one.dhash) for one in matcher.near(asked, POLICY)}
+    assert hits == {1: (WHOLE, 2), 2: (HALF, 1)}
+
+
+def test_views_that_no_disguise_brings_together_are_not_compared(matcher):
+    matcher.put([(1, known((0, 0, number(Cut.FLATTENED)))), (2, known((0, 0, CENTRE)))], False)
+    assert [one.id for one in matcher.near(known((0, 0)), POLICY)] == [2]
+    assert [one.id for one in matcher.near(known((0, 0, HALF)), POLICY)] == []
+    assert [one.id for one in matcher.near(known((0, 0, number(Cut.FLATTENED))), POLICY)] == [1]
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_pictures_on_show_are_found_for_a_blocked_one_as_the_blocked_one_is_for_them(name):
+    blocked = known((0, 0), (bits(20), 0, CENTRE), (bits(20, 40), 0, number(Cut.FLATTENED)))
+    shown = {
+        1: known((bits(3), 0)),
+        2: known((bits(22), 0)),
+        3: known((bits(22), 0, HALF)),
+        4: known((bits(3), 0, HALF)),
+        5: known((bits(40), 0), (bits(22, 40), 0, number(Cut.FLATTENED))),
+    }
+    entry = Matcher(ENGINES[name]())
+    entry.put([(0, blocked)], weak_by_hash=False)
+    on_show = Matcher(ENGINES[name](), further=ENGINES[name](), known_are_uploads=True)
+    on_show.put(shown.items(), weak_by_hash=True)
+    swept = {one.id: one for one in on_show.near(blocked, POLICY)}
+    asked = {id_: hits[0] for id_, print_ in shown.items() if (hits := entry.near(print_, POLICY))}
+    assert swept == {id_: dataclasses.replace(one, id=id_) for id_, one in asked.items()}
+    assert set(swept) == {1, 2, 4, 5}
+    assert {one.id for one in on_show.near(blocked, POLICY, direct=True)} == {1, 5}
+    on_show.drop(5)
+    assert {one.id for one in on_show.near(blocked, POLICY, direct=True)} == {1}
 
 
 def test_a_weak_fingerprint_is_found_by_identical_pixels_only(matcher):
     matcher.put([(1, known((0, 0), detail=49, pixels=b"a" * 32))], weak_by_hash=False)
     assert 1 in matcher
-    assert matcher.near(known((0, 0)), 14) == []
-    assert matcher.near(known((0, 0), detail=0, pixels=b"b" * 32), 14) == []
-    assert matcher.near(known((bits(40), 0), detail=0, pixels=b"a" * 32), 14) == [hit(0, 0, 1, identical=True)]
+    assert matcher.near(known((0, 0)), POLICY) == []
+    assert matcher.near(known((0, 0), detail=0, pixels=b"b" * 32), POLICY) == []
+    (one,) = matcher.near(known((bits(40), 0), detail=0, pixels=b"a" * 32), POLICY)
+    assert (one.id, one.identical) == (1, True)
 
 
 def test_a_list_may_have_its_weak_fingerprints_found_by_their_hashes(matcher):
     matcher.put([(1, known((0, 0), detail=49, pixels=b"a" * 32))], weak_by_hash=True)
-    assert matcher.near(known((1, 0)), 14) == [hit(1, 0, 1, weak=True)]
-    assert matcher.near(known((1, 0)), 14, by_hash=False) == []
+    assert [(one.dhash, one.weak) for one in matcher.near(known((1, 0)), POLICY)] == [(1, True)]
+    assert matcher.near(known((1, 0)), POLICY, by_hash=False) == []
 
 
 def test_who_asks_with_too_little_detail_gets_weak_hits(matcher):
     matcher.put([(1, known((0, 0)))], weak_by_hash=False)
-    assert matcher.near(known((0, 0), detail=49), 14) == [hit(0, 0, 1, weak=True)]
+    assert [(one.dhash, one.weak) for one in matcher.near(known((0, 0), detail=49), POLICY)] == [(0, True)]
 
 
 def test_identical_pixels_are_found_for_every_fingerprint_that_has_them(matcher):
     same = known((0, 0), pixels=b"a" * 32)
     matcher.put([(1, same), (2, same)], weak_by_hash=False)
     matcher.put([(3, known((0, 0), pixels=None))], weak_by_hash=False)
-    identical = {one.id: one.identical for one in matcher.near(same, 0)}
+    identical = {one.id: one.identical for one in matcher.near(same, POLICY)}
     assert identical == {1: True, 2: True, 3: False}
     matcher.drop(1)
-    assert [one.id for one in matcher.near(same, 0, by_hash=False)] == [2]
+    assert [one.id for one in matcher.near(same, POLICY, by_hash=False)] == [2]
 
 
 def test_a_fingerprint_without_pixels_is_identical_to_nothing(matcher):
     matcher.put([(1, known((bits(30), 0), pixels=None))], weak_by_hash=False)
-    assert matcher.near(known((0, 0), pixels=None), 14) == []
+    assert matcher.near(known((0, 0), pixels=None), POLICY) == []
 
 
 def test_what_was_dropped_is_never_found_until_it_is_put_again(matcher):
@@ -198,35 +321,35 @@ def test_what_was_dropped_is_never_found_until_it_is_put_again(matcher):
     matcher.put([(1, print_), (2, known((5, 3)))], weak_by_hash=False)
     matcher.drop(1)
     assert 1 not in matcher
-    assert [one.id for one in matcher.near(print_, 64)] == [2]
+    assert [one.id for one in matcher.near(print_, WIDE)] == [2]
 
     matcher.put([(1, print_)], weak_by_hash=False)
-    assert [one.id for one in matcher.near(print_, 64)] == [1, 2]
+    assert [one.id for one in matcher.near(print_, WIDE)] == [1, 2]
     matcher.drop(1)
     matcher.drop(1)
     matcher.drop(99)
-    assert [one.id for one in matcher.near(print_, 64)] == [2]
+    assert [one.id for one in matcher.near(print_, WIDE)] == [2]
     assert len(matcher) == 1
 
 
 def test_what_is_put_again_is_found_as_it_is_now_and_not_as_it_was(matcher):
     matcher.put([(1, known((0, 0), pixels=b"a" * 32))], weak_by_hash=False)
     matcher.put([(1, known((bits(40), 0), pixels=b"b" * 32))], weak_by_hash=False)
-    assert matcher.near(known((0, 0), pixels=b"a" * 32), 14) == []
-    assert [one.id for one in matcher.near(known((bits(40), 0)), 14)] == [1]
+    assert matcher.near(known((0, 0), pixels=b"a" * 32), POLICY) == []
+    assert [one.id for one in matcher.near(known((bits(40), 0)), POLICY)] == [1]
     assert len(matcher) == 1
 
 
 def test_of_one_fingerprint_put_twice_at_once_the_later_counts(matcher):
     matcher.put([(1, known((0, 0))), (1, known((bits(40), 0)))], weak_by_hash=False)
-    assert matcher.near(known((0, 0)), 14) == []
-    assert [one.id for one in matcher.near(known((bits(40), 0)), 14)] == [1]
+    assert matcher.near(known((0, 0)), POLICY) == []
+    assert [one.id for one in matcher.near(known((bits(40), 0)), POLICY)] == [1]
 
 
 def test_putting_nothing_is_fine(matcher):
     matcher.put([], weak_by_hash=False)
     assert len(matcher) == 0
-    assert matcher.near(known((0, 0), pixels=b"a" * 32), 64) == []
+    assert matcher.near(known((0, 0), pixels=b"a" * 32), WIDE) == []
 
 
 prints = st.builds(
@@ -263,7 +386,7 @@ def test_a_matcher_knows_what_was_put_and_not_dropped_and_nothing_else(name, cha
             ]
             if min(nearest) <= within:
                 expected[id_] = (False, None)
-    found = matcher.near(asked, within)
+    found = matcher.near(asked, Policy(Zone(0, 0), Zone(0, 0), Zone(0, 0), within, 1000))
     assert {one.id: one.identical for one in found} == {id_: same for id_, (same, _) in expected.items()}
     assert all(one.dhash <= within for one in found)
     assert all(one.weak == (asked.weak or there[one.id].weak) for one in found if not one.identical)
@@ -271,4 +394,4 @@ def test_a_matcher_knows_what_was_put_and_not_dropped_and_nothing_else(name, cha
 
 
 def test_a_policy_is_a_value():
-    assert dataclasses.replace(POLICY, widest=12) == Policy(Zone(10, 40), Zone(12, 54), 12)
+    assert dataclasses.replace(POLICY, widest=12) == Policy(Zone(10, 40), Zone(12, 54), widest=12)

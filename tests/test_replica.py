@@ -14,17 +14,18 @@ from PIL import Image
 
 from moderation import blocklist
 from moderation.app import create_app
+from moderation.blocklist import pack
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.drawing import draw as draw_picture
 from moderation.fingerprint import Fingerprint, fingerprint
+from moderation.matching import Policy
 from moderation.models import Account, Counter, Decision, Entry, Kind, Picture, Role, Status
 from moderation.replica import BLOCKLIST, PICTURES, Replica, bump
-from moderation.uploads import pack
 
 from .conftest import TESTING
 
-WIDEST = 14
+POLICY = Policy()
 
 
 @cache
@@ -74,7 +75,7 @@ def show(app) -> Callable[[int], int]:
 
 
 def found(replica: Replica, seed: int) -> list[int]:
-    return [hit.id for hit in replica.near(print_of(seed), WIDEST) if hit.dhash == 0]
+    return [hit.id for hit in replica.near(print_of(seed), POLICY) if hit.dhash == 0]
 
 
 def withdraw(entry_id: int) -> None:
@@ -432,5 +433,5 @@ def test_flat_pictures_in_a_list_are_found_as_that_list_has_it(parts, app):
         entry = blocklist.add(pack(flat), Decision(kind=Kind.IMPORT))
         db.session.flush()
         entry_id = entry.id
-    assert [hit.id for hit in parts.blocklist.near(flat, WIDEST)] == [entry_id]
-    assert parts.blocklist.near(other, WIDEST) == []
+    assert [hit.id for hit in parts.blocklist.near(flat, POLICY)] == [entry_id]
+    assert parts.blocklist.near(other, POLICY) == []

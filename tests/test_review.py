@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import random
 import re
 import threading
@@ -10,17 +9,17 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 from PIL import Image
 
 from moderation import blocklist, review
+from moderation.blocklist import pack, unpack
 from moderation.canonical import canonical
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.errors import Conflict, NotFound, Refusal
-from moderation.fingerprint import VIEW, Fingerprint, fingerprint
+from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.matching import Verdict, compare
 from moderation.models import (
     Account,
@@ -38,9 +37,9 @@ from moderation.models import (
 from moderation.onshow import OnShow
 from moderation.parts import Parts
 from moderation.replica import PICTURES, bump
-from moderation.uploads import pack, receive, unpack
+from moderation.uploads import receive
 
-from .conftest import near_copy, save
+from .conftest import moved, near_copy, save
 
 OUT = timedelta(seconds=-1)
 """A lease that is over as soon as it is given."""
@@ -143,15 +142,6 @@ def put(parts: Parts, data: bytes, member_id: int, as_: Status, **columns: objec
 def entry_of(decision: Decision) -> Entry:
     (entry,) = decision.entries
     return entry
-
-
-def moved(print_: Fingerprint, dhash: int, phash: int) -> Fingerprint:
-    """The fingerprint of a picture that is that many bits away, so not of identical pixels."""
-    views = np.array(print_.views, VIEW)
-    views["dhash"] ^= np.uint64((1 << dhash) - 1)
-    for bit in range(phash):
-        views["phash"][:, bit % 4] ^= np.uint64(1 << (bit // 4))
-    return dataclasses.replace(print_, views=views, pixels=hashlib.sha256(views.tobytes()).digest())
 
 
 def nearby(data: bytes, dhash: int, phash: int = 0) -> tuple[str, Fingerprint]:

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from moderation import blocklist, review, stats, uploads
 from moderation.database import db, writing
-from moderation.fingerprint import Fingerprint
 from moderation.matching import Hit, Policy, Verdict, Zone
 from moderation.models import (
     Account,
@@ -63,7 +62,7 @@ def mona(member: Make) -> int:
 @pytest.fixture
 def cautious(parts: Parts) -> Parts:
     """The same site, but where near copies are held instead of refused."""
-    return replace(parts, policy=Policy(Zone(-1, -1), Zone(12, 54)))
+    return replace(parts, policy=Policy(Zone(-1, -1), Zone(12, 54), refuse_correlation=2))
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def add_entry(app: object) -> Make:
     def add(source: str = "seized.jpg", at: datetime = NOW) -> int:
         with writing():
             decision = Decision(created=at, kind=Kind.IMPORT, by_id=None, reason="Nudity")
-            row = FingerprintRow(recipe=1, views=b"", detail=0, luminance=b"", pixels=None)
+            row = FingerprintRow(recipe=1, views=b"", detail=0, luminance=b"", aspect=1.0)
             entry = Entry(created=at, fingerprint=row, decision=decision, source=source, version=0)
             db.session.add(entry)
             db.session.flush()
@@ -103,7 +102,7 @@ def add_check(member: Make) -> Make:
             db.session.add(picture)
             db.session.flush()
             matches = [
-                Match(entry_id=entry, view=0, dhash=bits, phash=0, identical=False, verdict=verdict)
+                Match(entry_id=entry, view=0, asked=0, dhash=bits, phash=0, identical=False, verdict=verdict)
                 for entry, bits, verdict in near
             ]
             check = Check(
@@ -255,7 +254,7 @@ def test_a_picture_that_could_not_be_compared_waits_until_it_could(
     parts: Parts, upload: Make, draw: Callable, mona: int
 ) -> None:
     class Broken(blocklist.Blocklist):
-        def near(self, asked: Fingerprint, within: int, by_hash: bool = True) -> list[Hit]:
+        def near(self, *_args: object, **_more: object) -> list[Hit]:
             raise OSError
 
     broken = replace(parts, blocklist=Broken(type(parts.blocklist._matcher._engine)))

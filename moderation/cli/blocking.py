@@ -53,7 +53,7 @@ def check(paths: tuple[Path, ...], as_json: bool) -> None:
     verdicts = dict.fromkeys(Verdict, 0)
     with (
         progress(len(listing.paths), "Checking", lines=True) as step,
-        closing(read_all(listing.paths, partial(read, limits=parts().limits))) as readings,
+        closing(read_all(listing.paths, partial(read, limits=parts().limits, every_view=True))) as readings,
     ):
         for reading in chain(listing.unlisted, readings):
             if isinstance(reading, Unread):
@@ -199,9 +199,10 @@ def _check(picture: PictureFile, as_json: bool) -> Verdict:
             verdict=verdict,
             entry=hit and hit.id,
             source=source,
-            view=hit and hit.view.label,
+            view=hit and hit.views,
             dhash=hit and hit.dhash,
             phash=hit and hit.phash,
+            share=hit and hit.agreement and round(hit.agreement.share, 3),
         )
         return verdict
     line = f"{verdict:7}  {shown(picture.path)}"
@@ -212,7 +213,10 @@ def _check(picture: PictureFile, as_json: bool) -> Verdict:
 
 
 def _near(hit: Hit) -> str:
-    return "identical" if hit.identical else f"{hit.view.label} view, dHash {hit.dhash}, pHash {hit.phash}"
+    if hit.identical:
+        return "identical"
+    agree = f", {hit.agreement.share:.0%} of the picture agrees" if hit.agreement else ""
+    return f"{hit.views} view, dHash {hit.dhash}, pHash {hit.phash}{agree}"
 
 
 def _source(hit: Hit | None) -> str | None:

@@ -14,8 +14,7 @@ from ..fingerprint import Fingerprint, pixels_hash
 from ..folders import FOLDER_LIMITS, PictureFile, Reading, Unread, absolute, load, read
 from ..gathering import Wanted
 from ..gathering import gather as write_test_set
-from ..index import ScanEngine
-from ..matching import Hit, Matcher, Policy, Verdict, decide
+from ..matching import Hit, Policy, Verdict, against
 from ..matching import compare as distances
 from ..pages import read as read_pages
 from ..pages import resolve
@@ -164,42 +163,51 @@ def compare(a: Path, b: Path, as_json: bool) -> None:
     """Every distance between two pictures, and the verdict on B if A were blocked, by the default settings."""
     quietly()
     one, other = _exact(a), _exact(b)
-    hit = distances(one, other)
-    # As the blocklist does it: a picture with little detail is found by its pixels alone.
-    policy = Policy()
-    blocked = Matcher(ScanEngine())
-    blocked.put([(0, one)], weak_by_hash=False)
-    verdict, _ = decide(blocked.near(other, policy.widest), policy)
+    whole, found = distances(one, other), against(one, other, Policy())
+    verdict = Policy().verdict(found) if found else Verdict.PUBLISH
+    pixels = found.agreement if found else None
     if as_json:
         emit(
             a=str(absolute(a)),
             b=str(absolute(b)),
-            dhash=hit.dhash,
-            phash=hit.phash,
-            view=hit.view.label,
-            identical=hit.identical,
+            dhash=whole.dhash,
+            phash=whole.phash,
+            view=found and found.views,
+            view_dhash=found and found.dhash,
+            view_phash=found and found.phash,
+            share=pixels and round(pixels.share, 3),
+            correlation=pixels and round(pixels.correlation, 3),
+            identical=whole.identical,
             detail=[one.detail, other.detail],
             verdict=verdict,
         )
         return
-    click.echo(f"dHash      {hit.dhash} of 64 bits")
-    click.echo(f"pHash      {hit.phash} of 256 bits")
-    click.echo(f"view       {hit.view.label}")
-    click.echo(f"pixels     {'identical' if hit.identical else 'different'}")
+    click.echo(f"dHash      {whole.dhash} of 64 bits")
+    click.echo(f"pHash      {whole.phash} of 256 bits")
+    click.echo(f"views      {_nearest(found)}")
+    if pixels:
+        click.echo(f"agreement  {pixels.share:.0%} of {pixels.blocks} blocks, correlation {pixels.correlation:.2f}")
+    click.echo(f"pixels     {'identical' if whole.identical else 'different'}")
     click.echo(f"detail     {_detail(one)} and {_detail(other)}")
-    click.echo(f"verdict    {verdict}{_because(verdict, hit)}")
+    click.echo(f"verdict    {verdict}{_because(verdict, whole)}")
 
 
-def _readable(path: Path) -> PictureFile:
-    reading = read(absolute(path))
+def _nearest(found: Hit | None) -> str:
+    if found is None:
+        return "none come near"
+    return f"{found.views}: dHash {found.dhash}, pHash {found.phash}"
+
+
+def _readable(path: Path, every_view: bool = False) -> PictureFile:
+    reading = read(absolute(path), every_view=every_view)
     if isinstance(reading, Unread):
         raise Refusal(f"{shown(path)}: {reading.error}")
     return reading
 
 
 def _exact(path: Path) -> Fingerprint:
-    """The fingerprint with the hash of the pixels, however much detail there is."""
-    print_ = _readable(path).fingerprint
+    """The fingerprint with every view and with the hash of the pixels, however much detail there is."""
+    print_ = _readable(path, every_view=True).fingerprint
     if print_.pixels is not None:
         return print_
     data, _ = load(path)
@@ -211,8 +219,7 @@ def _detail(print_: Fingerprint) -> str:
 
 
 def _because(verdict: Verdict, hit: Hit) -> str:
-    policy = Policy()
-    if verdict is Verdict.PUBLISH and policy.verdict(hit) is not Verdict.PUBLISH:
+    if verdict is Verdict.PUBLISH and Policy().verdict(hit) is not Verdict.PUBLISH:
         return ": where there is so little detail, only identical pictures are blocked"
     return ""
 

@@ -5,10 +5,9 @@ from flask import current_app
 
 db = current_app.extensions["migrate"].db
 
-with db.engine.connect() as connection:
-    # On SQLite the whole upgrade is one write transaction: a crash leaves the schema as it was, and
-    # of two processes that start at once, one waits.
-    connection = connection.execution_options(writes=True)
+with db.engine.connect().execution_options(writes=True) as connection, connection.begin():
+    # On SQLite the whole upgrade is one write transaction: a crash leaves the schema as it was, and of two processes
+    # that start at once, one waits. It is opened here, before anything is read: Alembic would open one for each look.
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
@@ -18,4 +17,3 @@ with db.engine.connect() as connection:
     )
     with context.begin_transaction():
         context.run_migrations()
-    connection.commit()

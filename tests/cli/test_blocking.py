@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -192,7 +193,7 @@ def test_a_picture_that_was_marked_has_no_source(run, parts, person, tmp_path, d
     (tmp_path / "a.jpg").write_bytes(draw(20))
     (told,) = objects(run("check", "a.jpg", "--json", code=1))
     assert (told["verdict"], told["entry"], told["source"]) == ("refuse", 1, None)
-    assert "  entry 1, whole view, dHash 0" in run("check", "a.jpg", code=1).stdout
+    assert re.search("  entry 1, whole view, dHash [01], pHash ", run("check", "a.jpg", code=1).stdout)
 
 
 def test_what_is_withdrawn_blocks_no_more_and_undo_brings_it_back(run, indecent, uploaded):

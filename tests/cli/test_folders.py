@@ -439,9 +439,10 @@ def test_compare_says_every_distance_and_the_verdict(pictures):
     (told,) = objects(run("compare", "pictures/one.jpg", "pictures/two.jpg", "--json"))
     assert told["verdict"] == "publish"
     assert told["identical"] is False
-    assert told["view"] == "whole"
+    assert (told["view"], told["share"]) == (None, None)
     (told,) = objects(run("compare", "pictures/one.jpg", "pictures/one.jpg", "--json"))
     assert (told["dhash"], told["phash"], told["identical"], told["verdict"]) == (0, 0, True, "refuse")
+    assert told["view"] == "whole"
 
 
 def test_compare_knows_pictures_with_little_detail(place):

@@ -1,0 +1,397 @@
+"""The views of a picture: the ways to look at it in which a disguised copy comes near to it again, and their hashes.
+
+A blocked picture is known by many views, which cost memory; an upload asks with few, each of which costs a lookup. All
+are made from one small luminance.
+"""
+
+import math
+from collections.abc import Iterator
+from enum import IntEnum
+
+import imagehash
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy.ndimage import gaussian_filter, percentile_filter
+
+Levels = npt.NDArray[np.uint8]
+"""A luminance, square, whatever the shape of the picture."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom edge of a part of a picture, as shares of its width and height."""
+
+SIDE = 128
+"""Sides, in pixels, of the luminance that a view is hashed and compared from."""
+
+FINE_SIDE = 256
+"""Sides, in pixels, of the luminance that an upload's views are cut from."""
+
+WHOLE_BOX: Box = (0.0, 0.0, 1.0, 1.0)
+
+VIEW = np.dtype([("view", "u1"), ("box", "u1", 4), ("dhash", "<u8"), ("phash", "<u8", 4)])
+"""One view as it is stored, 45 bytes: its number, its box in 255ths, and its hashes."""
+
+
+class Cut(IntEnum):
+    """What of the picture a view shows. Stored by number: numbers are never used again."""
+
+    WHOLE = 0
+    TRIMMED = 1  # without its plain border
+    INNER = 2  # the picture that is seen inside it: in a screenshot, between blurred bars, under a caption
+    FLATTENED = 3  # whole, its light evened out
+    SQUARE = 4  # the square in the centre
+    CENTRE = 5
+    SIDE_CROP = 6
+    CORNER_CROP = 7
+    TURNED_LEFT = 8  # by 4 degrees
+    TURNED_RIGHT = 9
+    LEFT_HALF = 10
+    RIGHT_HALF = 11
+    UPPER = 12  # without the lowest 17 %
+    LOWER = 13
+    MIDDLE = 14  # the centre of an upload
+
+
+class Turn(IntEnum):
+    """How a view is turned: bit 2 transposes, then bit 0 mirrors, then bit 1 flips."""
+
+    UPRIGHT = 0
+    MIRRORED = 1
+    FLIPPED = 2
+    TURNED_180 = 3
+    TRANSPOSED = 4
+    TURNED_90 = 5
+    TURNED_270 = 6
+    TRANSVERSED = 7
+
+
+DIRECT = (Cut.WHOLE, Cut.TRIMMED, Cut.FLATTENED)
+"""The views of which hashes alone may refuse: no part of the picture is left out."""
+
+CENTRES = (0.10, 0.20)
+"""How much of width and height the centre crops of a blocked picture leave out."""
+
+SIDES, CORNERS = (0.10, 0.20), (0.05, 0.10, 0.20)
+"""How much its crops leave out, at one side or at two that meet."""
+
+DEGREES = 4.0
+"""How far a blocked picture is turned, to either side."""
+
+
+def number(cut: Cut, turn: Turn = Turn.UPRIGHT) -> int:
+    """The number by which a view is stored."""
+    return cut << 3 | turn
+
+
+def cut_of(view: int) -> Cut:
+    return Cut(view >> 3)
+
+
+def label(view: int) -> str:
+    """The view with that number, in words."""
+    names = [cut_of(view).name, *([Turn(view & 7).name] if view & 7 else [])]
+    return ", ".join(name.lower().replace("_", " ") for name in names)
+
+
+def _comparable(blocked: int, asked: int) -> bool:
+    """Whether two views may be compared: pairs that no disguise makes would only find strangers."""
+    theirs, ours = cut_of(blocked), cut_of(asked)
+    if Cut.FLATTENED in (theirs, ours):
+        return theirs is ours
+    if ours in (Cut.LEFT_HALF, Cut.RIGHT_HALF, Cut.UPPER, Cut.LOWER):
+        return theirs in (Cut.WHOLE, Cut.TRIMMED, Cut.INNER) and blocked & 7 in (Turn.UPRIGHT, Turn.MIRRORED)
+    if asked & 7:  # the blocked one's own turns cover what is not cropped
+        return theirs not in (Cut.WHOLE, Cut.TRIMMED, Cut.INNER)
+    return True
+
+
+_FRAMES = [number(cut) for cut in (Cut.WHOLE, Cut.TRIMMED, Cut.INNER)]
+_NUMBERS = range(len(Cut) << 3)
+COMPARABLE = np.array([[_comparable(blocked, asked) for asked in _NUMBERS] for blocked in _NUMBERS])
+"""By number of the blocked picture's view and of the upload's: whether the two are compared."""
+
+BOTH_DIRECT = np.logical_and.outer(*[np.isin(np.array(_NUMBERS) >> 3, DIRECT)] * 2)
+"""By the same numbers: whether the hashes alone may refuse."""
+
+
+def luminance(image: Image.Image, side: int) -> Levels:
+    """A picture's luminance at `side` x `side` pixels."""
+    return np.asarray(image.convert("L").resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def whole(levels: Levels) -> npt.NDArray[np.void]:
+    """The whole picture as the only view, from a luminance of SIDE: ImageHash's own hashes, which all the world knows.
+
+    dHash, 64 bits: N. Krawetz, "Kind of Like That", hackerfactor.com 2013; pHash, 256: "Looks Like It", 2011. From
+    the luminance they differ by about 1 bit from what the full-size picture gives.
+    """
+    image = Image.fromarray(levels)
+    view = np.empty(1, VIEW)
+    view["view"], view["box"] = number(Cut.WHOLE), _pack_boxes([WHOLE_BOX])
+    view["dhash"] = np.packbits(imagehash.dhash(image).hash).view(">u8")
+    view["phash"] = np.packbits(imagehash.phash(image, hash_size=16).hash).view(">u8")
+    return view
+
+
+def asked(fine: Levels) -> tuple[npt.NDArray[np.void], Levels]:
+    """The views that an upload asks with, whole first, 8 to 10 of them, and its luminance of SIDE.
+
+    From its luminance of FINE_SIDE.
+    """
+    boxes = {Cut.WHOLE: WHOLE_BOX}
+    trimmed, inner = trimmed_box(fine), inner_box(fine)
+    if _differ(trimmed, WHOLE_BOX):
+        boxes[Cut.TRIMMED] = trimmed
+    if _differ(inner, WHOLE_BOX) and _differ(inner, trimmed):
+        boxes[Cut.INNER] = inner
+    boxes |= {
+        Cut.LEFT_HALF: (0, 0, 0.5, 1),
+        Cut.RIGHT_HALF: (0.5, 0, 1, 1),
+        Cut.UPPER: (0, 0, 1, 0.83),
+        Cut.LOWER: (0, 0.17, 1, 1),
+        Cut.MIDDLE: (0.05, 0.05, 0.95, 0.95),
+    }
+    looks = [_part(fine, box) for box in boxes.values()]
+    numbers = [number(cut) for cut in boxes]
+    numbers += [number(Cut.WHOLE, Turn.MIRRORED), number(Cut.FLATTENED)]
+    looks += [looks[0][:, ::-1], flattened(looks[0])]
+    further = _pack(numbers[1:], [*list(boxes.values())[1:], WHOLE_BOX, WHOLE_BOX], np.array(looks[1:]))
+    return np.concatenate([whole(looks[0]), further]), looks[0]
+
+
+def blocked(levels: Levels, aspect: float, known: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """The views that a blocked picture is known by, about forty of them.
+
+    From its luminance of SIDE, its width divided by its height, and the views it was uploaded with, whose boxes are
+    used again: they were found in a finer luminance.
+    """
+    numbers, boxes, looks = [], [], []
+    upright = [view for view in known if view["view"] in _FRAMES]
+    for view in upright:
+        cut, box = cut_of(view["view"]), unpack_box(view["box"])
+        part = _part(levels, box)
+        for turn in list(Turn)[1:]:
+            numbers.append(number(cut, turn))
+            boxes.append(box)
+            looks.append(turned(part, turn))
+    for cut, box in _crops(aspect):
+        numbers.append(number(cut))
+        boxes.append(box)
+        looks.append(_part(levels, box))
+    for cut in (Cut.TURNED_LEFT, Cut.TURNED_RIGHT):
+        numbers.append(number(cut))
+        boxes.append(WHOLE_BOX)
+        looks.append(_tilted(levels, cut, aspect))
+    numbers.append(number(Cut.FLATTENED))
+    boxes.append(WHOLE_BOX)
+    further = _pack(numbers, boxes, np.array([*looks, flattened(levels)]))
+    return np.concatenate([np.array(upright, VIEW), further])
+
+
+def look(levels: Levels, view: int, box: Box, aspect: float) -> Levels:
+    """What that view shows, from the whole picture's luminance of SIDE: the same size again."""
+    match cut_of(view):
+        case Cut.TURNED_LEFT | Cut.TURNED_RIGHT as cut:
+            return _tilted(levels, cut, aspect)
+        case _:
+            return turned(_part(levels, box), Turn(view & 7))
+
+
+def unpack_box(packed: npt.NDArray[np.uint8]) -> Box:
+    left, top, right, bottom = (packed / 255.0).tolist()
+    return left, top, right, bottom
+
+
+def turned(levels: Levels, turn: Turn) -> Levels:
+    if turn & 4:
+        levels = levels.T
+    if turn & 1:
+        levels = levels[:, ::-1]
+    if turn & 2:
+        levels = levels[::-1]
+    return levels
+
+
+def flattened(levels: Levels) -> Levels:
+    """The luminance with its light evened out: local mean and contrast made alike everywhere.
+
+    It undoes vignettes, spotlights and gradients that are laid over a picture.
+    """
+    small = levels[::2, ::2].astype(np.float32)
+    above = small - gaussian_filter(small, 6.0, truncate=2.0)
+    contrast = np.sqrt(gaussian_filter(above * above, 6.0, truncate=2.0))
+    even: Levels = (above / (contrast + 16.0) * 60.0 + 128.0).clip(0, 255).astype(np.uint8)
+    return even.repeat(2, axis=0).repeat(2, axis=1)
+
+
+# --- hashes -----------------------------------------------------------------
+
+
+def _lanczos(side: int) -> npt.NDArray[np.float32]:
+    """Pillow's resampling of a row of SIDE pixels to `side`, as a matrix of shape (SIDE, side)."""
+    unit = Image.fromarray(np.eye(SIDE, dtype=np.float32))
+    return np.asarray(unit.resize((side, SIDE), Image.Resampling.LANCZOS))
+
+
+_TO_8, _TO_9, _TO_64 = _lanczos(8).T.copy(), _lanczos(9), _lanczos(64)
+_COSINES = 2 * np.cos(np.pi * np.outer(np.arange(16), 2 * np.arange(64) + 1) / 128)
+_TO_FREQUENCIES = (_COSINES @ _TO_64.T).astype(np.float32)
+
+
+def hashes(looks: Levels) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """dHash, shape (n,), and pHash, shape (n, 4), of looks of shape (n, SIDE, SIDE), all at once.
+
+    What ImageHash gives for each, but for a bit now and then. Resampling and the discrete cosine transform are linear,
+    so each is one product of matrices.
+    """
+    levels = looks.astype(np.float32)
+    grid = np.rint(_TO_8 @ levels @ _TO_9)
+    steps = (grid[:, :, 1:] > grid[:, :, :-1]).reshape(len(levels), 64)
+    waves = (_TO_FREQUENCIES @ levels @ _TO_FREQUENCIES.T).reshape(len(levels), 256)
+    above = waves > np.median(waves, axis=1, keepdims=True)
+    dhash = np.packbits(steps, axis=1).view(">u8")[:, 0].astype(np.uint64)
+    return dhash, np.packbits(above, axis=1).view(">u8").astype(np.uint64)
+
+
+def _pack(numbers: list[int], boxes: list[Box], looks: Levels) -> npt.NDArray[np.void]:
+    packed = np.empty(len(numbers), VIEW)
+    packed["view"], packed["box"] = numbers, _pack_boxes(boxes)
+    packed["dhash"], packed["phash"] = hashes(looks)
+    return packed
+
+
+def _pack_boxes(boxes: list[Box]) -> npt.NDArray[np.uint8]:
+    packed: npt.NDArray[np.uint8] = np.rint(np.array(boxes) * 255).astype(np.uint8)
+    return packed
+
+
+# --- parts ------------------------------------------------------------------
+
+
+def _part(levels: Levels, box: Box) -> Levels:
+    if box == WHOLE_BOX and len(levels) == SIDE:
+        return levels
+    left, top, right, bottom = (edge * len(levels) for edge in box)
+    part = Image.fromarray(levels).resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, right, bottom))
+    return np.asarray(part)
+
+
+def _crops(aspect: float) -> Iterator[tuple[Cut, Box]]:
+    rest = abs(1 - min(aspect, 1 / aspect)) / 2
+    if rest > 0.03:
+        yield Cut.SQUARE, (rest, 0, 1 - rest, 1) if aspect > 1 else (0, rest, 1, 1 - rest)
+    for cut in CENTRES:
+        yield Cut.CENTRE, (cut / 2, cut / 2, 1 - cut / 2, 1 - cut / 2)
+    for cut in SIDES:
+        sides = ((cut, 0, 1, 1), (0, 0, 1 - cut, 1), (0, cut, 1, 1), (0, 0, 1, 1 - cut))
+        yield from ((Cut.SIDE_CROP, box) for box in sides)
+    for cut in CORNERS:
+        for left, right in ((cut, 1), (0, 1 - cut)):
+            yield from ((Cut.CORNER_CROP, box) for box in ((left, cut, right, 1), (left, 0, right, 1 - cut)))
+
+
+def _tilted(levels: Levels, cut: Cut, aspect: float) -> Levels:
+    """Turned by DEGREES about the centre, in the picture's own shape; what comes in at the edges repeats them."""
+    angle = math.radians(DEGREES if cut is Cut.TURNED_LEFT else -DEGREES)
+    cosine, sine = math.cos(angle), math.sin(angle)
+    margin, middle = SIDE // 8, SIDE / 2
+    across, along = sine / aspect, -sine * aspect
+    centre = margin + middle
+    matrix = (
+        *(cosine, across, centre - (cosine + across) * middle),
+        *(along, cosine, centre - (along + cosine) * middle),
+    )
+    wide = Image.fromarray(np.pad(levels, margin, mode="edge"))
+    return np.asarray(wide.transform((SIDE, SIDE), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
+
+
+# --- borders and inner pictures ---------------------------------------------
+
+
+def _differ(a: Box, b: Box) -> bool:
+    """Whether two boxes are far enough apart to be worth a lookup each."""
+    return max(abs(one - other) for one, other in zip(a, b, strict=True)) > 0.015
+
+
+def trimmed_box(levels: Levels) -> Box:
+    """The picture without its border: rows and columns of one level each, whatever that is, at the edges."""
+    plain = levels.astype(np.int16)
+    side = len(plain)
+    top, bottom = _plain_edges(plain)
+    left, right = _plain_edges(plain[top:bottom].T)
+    if (left, right) != (0, side):
+        top, bottom = _plain_edges(plain[:, left:right])
+    return left / side, top / side, right / side, bottom / side
+
+
+def _plain_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
+    """From and to where the rows are more than border; all of them where no more than border is seen."""
+    above, below = _plain(rows), _plain(rows[::-1])
+    nothing = above == below == _most(rows)
+    return (0, len(rows)) if nothing else (above, len(rows) - below)
+
+
+def _most(rows: npt.NDArray[np.int16]) -> int:
+    """How many rows at each side may be border."""
+    return int(len(rows) * 0.35)
+
+
+def _plain(rows: npt.NDArray[np.int16]) -> int:
+    """How many rows from the first on are of one level, each."""
+    for place, row in enumerate(rows[: _most(rows)]):
+        if np.count_nonzero(np.abs(row - _median(row)) <= 12) < 0.94 * len(row):
+            return place
+    return _most(rows)
+
+
+def _median(row: npt.NDArray[np.int16]) -> int:
+    return int(np.partition(row, len(row) // 2)[len(row) // 2])
+
+
+def inner_box(levels: Levels) -> Box:
+    """The picture inside the picture, as in a screenshot of an app, under a caption, or between blurred bars.
+
+    It begins at the innermost straight edge right across, outside which nearly all is dull: mostly of one level, or
+    without anything sharp. All of the picture where there is no such edge.
+    """
+    side = len(levels)
+    plain = levels.astype(np.int16)
+    top, bottom = _dull_edges(plain)
+    left, right = _dull_edges(plain[top:bottom].T)
+    if right - left < 0.97 * side:
+        again = _dull_edges(plain[:, left:right])
+        if again[1] - again[0] < bottom - top:
+            top, bottom = again
+    return left / side, top / side, right / side, bottom / side
+
+
+_STRAIGHT = 0.4
+"""The share of a line's pixels, above what is usual near it, that must differ across it to make it an edge."""
+
+
+def _dull_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
+    """From and to where the rows show a picture; all of them where no straight edge says otherwise."""
+    count = len(rows)
+    steps = np.zeros(count)
+    steps[1:-1] = (np.abs(rows[2:] - rows[:-2]) > 8).mean(axis=1)
+    steps -= percentile_filter(steps, 35, size=15, mode="nearest")
+    if steps.max() < _STRAIGHT:
+        return 0, count
+    some = rows[:, ::4]
+    middle = np.partition(some, some.shape[1] // 2, axis=1)[:, some.shape[1] // 2, None]
+    plain = (np.abs(some - middle) <= 10).mean(axis=1)
+    bends = np.minimum(np.abs(2 * rows[:, 1:-1] - rows[:, 2:] - rows[:, :-2]), 24).mean(axis=1)
+    dull = (plain >= 0.6) | (bends < 0.3 * np.sort(bends)[int(0.85 * count)])
+    first, last = _dull(dull, steps), count - _dull(dull[::-1], steps[::-1])
+    return (first, last) if last - first >= 0.18 * count else (0, count)
+
+
+def _dull(dull: npt.NDArray[np.bool_], steps: npt.NDArray[np.float64]) -> int:
+    """How many rows from the first on lie outside the innermost edge that has dull rows before it."""
+    before = np.cumsum(dull) / np.arange(1, len(dull) + 1)
+    limit = int(0.72 * len(dull))
+    peaks = 3 + np.flatnonzero((steps[3:limit] >= _STRAIGHT) & (before[2 : limit - 1] >= 0.75))
+    for place in peaks[::-1]:
+        if steps[place] >= steps[max(0, place - 2) : place + 3].max():
+            return int(place) + 1
+    return 0
