@@ -85,6 +85,18 @@ class Account(Model):
     session: Mapped[str] = mapped_column(sa.String(32))  # signs out everywhere when it changes
 
 
+class Token(Model):
+    """What lets other software in. Revoked, never deleted."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    name: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)  # SHA-256 of the token, which is not kept
+    revoked: Mapped[datetime | None]
+
+
 class FingerprintRow(Model):
     """A fingerprint, as `fingerprint.Fingerprint` describes it."""
 

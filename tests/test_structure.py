@@ -18,7 +18,7 @@ LAYERS = {
     "pure: no database, no files": "errors canonical views verify fingerprint index matching drawing",
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist onshow parts",
-    "the domain": "judging uploads review pictures accounts stats",
+    "the domain": "judging uploads review pictures accounts tokens stats",
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",
 }

@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "blocking",
     "blocklist": "blocking",
     "accounts": "people",
+    "tokens": "tokens",
 }
 """Each command's module, imported only when it is called: `moderation search` has no need of the web."""
 

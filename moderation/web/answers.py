@@ -1,12 +1,14 @@
-"""Answers when something is not as asked, for people and for the script; what every answer carries."""
+"""Answers when something is not as asked, for people, our script and other software; what every answer carries."""
 
+import json
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import sqlalchemy as sa
 from flask import Flask, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from ..errors import Refusal
 
@@ -36,7 +38,20 @@ def wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
-def _answer(message: str, status: int, heading: str) -> ResponseReturnValue:
+def to_software() -> bool:
+    """Whether other software asks: the interface lies under an address of its own."""
+    return request.path.startswith("/api/")
+
+
+def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """What went wrong, for other software: RFC 9457."""
+    fields = {"type": "about:blank", "title": status.phrase, "status": status, "detail": detail}
+    return Response(json.dumps(fields), status, headers, content_type="application/problem+json")
+
+
+def _answer(message: str, status: HTTPStatus, heading: str) -> ResponseReturnValue:
+    if to_software():
+        return problem(status, message)
     if wants_json():
         return {"error": message}, status
     return render_template("error.html", message=message, heading=heading), status
@@ -47,7 +62,7 @@ def _refused(refusal: Refusal) -> ResponseReturnValue:
 
 
 SENTENCES = {
-    HTTPStatus.BAD_REQUEST: ("That did not work", "Your browser sent something that we do not understand."),
+    HTTPStatus.BAD_REQUEST: ("That did not work", "This request cannot be understood."),
     HTTPStatus.FORBIDDEN: ("Not for you", "Your account is not allowed to see this page."),
     HTTPStatus.NOT_FOUND: ("Not found", "There is nothing at this address."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("That did not work", "This address cannot be used in that way."),
@@ -59,7 +74,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return error.get_response()
     status = HTTPStatus(error.code)
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        _read_rest()
+        read_rest()
         limit = current_app.config["MAX_UPLOAD_MB"]
         sentence = ("Too large", f"The file is larger than {limit:g} MB. Please choose a smaller picture.")
     elif isinstance(error, CSRFError):
@@ -67,11 +82,14 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     else:
         sentence = SENTENCES.get(status, ("That did not work", status.phrase))
     heading, message = sentence
-    return _answer(message, status, heading)
+    answer = current_app.make_response(_answer(message, status, heading))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(error.valid_methods)
+    return answer
 
 
-def _read_rest(most: int = 64_000_000) -> None:
-    """Read what is left of a request that is too large: a browser hears no answer while it is still sending."""
+def read_rest(most: int = 64_000_000) -> None:
+    """Read what is left of a request that is not taken: many a client hears no answer while it is still sending."""
     source = request.environ["wsgi.input"]
     while most > 0 and (chunk := source.read(min(most, 1 << 16))):
         most -= len(chunk)

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from flask import Flask, abort, redirect, request, url_for
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, Response, abort, redirect, request, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user
 
 from ..database import db
 from ..models import Account, Role
-from .answers import wants_json
+from .answers import to_software, wants_json
 
 
 class Visitor(UserMixin):  # type: ignore[misc]
@@ -59,7 +59,17 @@ def only(role: Role) -> Callable[[], ResponseReturnValue | None]:
 
 
 class LocalHttpCookies(SecureCookieSessionInterface):
-    """Cookies over HTTPS only, save on plain HTTP to this very machine, where nobody listens in."""
+    """Cookies over HTTPS only, save on plain HTTP to this very machine, where nobody listens in.
+
+    Other software neither sends nor gets any.
+    """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return self.session_class() if to_software() else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not to_software():
+            super().save_session(app, session, response)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         setting = app.config["SECURE_COOKIES"]

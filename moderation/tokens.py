@@ -1,0 +1,74 @@
+"""Tokens: what other software shows to be let in."""
+
+import hashlib
+import re
+import secrets
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from .columns import now
+from .database import db
+from .errors import Conflict, NotFound, Refusal
+from .models import Token
+
+PREFIX = "mod_"
+"""What every token begins with, so that one is known for what it is wherever it turns up."""
+
+_BYTES = 32
+_NAME = re.compile(r"[^\W_][\w.-]{0,39}")
+
+
+def create(name: str) -> str:
+    """A new token for the software of that name: the token itself, which nobody can read again.
+
+    Raises `Refusal` where the name will not do or is taken, be it by a token that was revoked.
+    """
+    if not _NAME.fullmatch(name):
+        raise Refusal(
+            "A name has 1 to 40 letters, digits, dots, dashes or underscores, and begins with a letter or digit."
+        )
+    if _find(name):
+        raise _taken(name)
+    secret = PREFIX + secrets.token_urlsafe(_BYTES)
+    db.session.add(Token(name=name, hash=_hash(secret)))
+    try:
+        db.session.flush()
+    except IntegrityError:  # somebody took it this very moment
+        raise _taken(name) from None
+    return secret
+
+
+def is_valid(secret: str) -> bool:
+    """Whether that is a token that has not been revoked."""
+    if not secret.startswith(PREFIX):
+        return False
+    found = sa.select(Token.id).where(Token.hash == _hash(secret), Token.revoked.is_(None))
+    return db.session.execute(found).first() is not None
+
+
+def revoke(name: str) -> None:
+    """From the next request on, the token is good for nothing. Raises `NotFound`, or `Conflict` if it was revoked."""
+    change = sa.update(Token).where(Token.name == name, Token.revoked.is_(None)).values(revoked=now())
+    if db.session.execute(change.returning(Token.id)).first() is None:
+        if _find(name) is None:
+            raise NotFound(f"There is no token named {name}.")
+        raise Conflict(f"The token {name} was revoked already.")
+
+
+def everything() -> list[Token]:
+    """All tokens, revoked ones too, by name."""
+    return list(db.session.scalars(sa.select(Token).order_by(Token.name)))
+
+
+def _find(name: str) -> Token | None:
+    return db.session.scalars(sa.select(Token).filter_by(name=name)).first()
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"There is or was a token named {name}. Please choose another name.")
+
+
+def _hash(secret: str) -> bytes:
+    # Not salted, not slow: what is hashed is as long as the hash, and nobody chose it.
+    return hashlib.sha256(secret.encode()).digest()
