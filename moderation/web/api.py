@@ -16,6 +16,7 @@ from ..errors import Refusal
 from ..fingerprint import fingerprint_bytes
 from ..judging import judge
 from ..matching import Hit
+from ..views import label
 from .answers import problem, read_rest
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -52,7 +53,7 @@ def check() -> ResponseReturnValue:
     data = _picture()
     started = time.perf_counter()
     try:
-        print_, _ = fingerprint_bytes(data, parts().limits, UPLOAD_FORMATS)
+        print_, _ = fingerprint_bytes(data, parts().limits, every_view=True, formats=UPLOAD_FORMATS)
         found = judge(parts(), print_)
     except Refusal:
         raise
@@ -71,11 +72,18 @@ def check() -> ResponseReturnValue:
 
 
 def _described(hit: Hit | None) -> dict[str, Any]:
-    """What brought the verdict about: the entry, its view, how near."""
+    """What brought the verdict about: the entry, in which views the two came near to each other, and how near."""
     if hit is None:
-        return {"entry": None, "view": None, "distances": None, "identical": False}
-    distances = {"dhash": hit.dhash, "phash": hit.phash}
-    return {"entry": hit.id, "view": hit.view.label, "distances": distances, "identical": hit.identical}
+        return dict.fromkeys(("entry", "view", "asked", "distances", "agreement")) | {"identical": False}
+    agreement = hit.agreement
+    return {
+        "entry": hit.id,
+        "view": label(hit.view),
+        "asked": label(hit.asked),
+        "distances": {"dhash": hit.dhash, "phash": hit.phash},
+        "agreement": agreement and {"share": round(agreement.share, 3), "correlation": round(agreement.correlation, 3)},
+        "identical": hit.identical,
+    }
 
 
 def _picture() -> bytes:

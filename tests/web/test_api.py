@@ -19,9 +19,11 @@ from moderation import review, tokens, uploads
 from moderation.canonical import canonical
 from moderation.database import db, writing
 from moderation.fingerprint import fingerprint
-from moderation.matching import Hit, View
+from moderation.matching import Hit
 from moderation.models import Role
 from moderation.parts import Parts
+from moderation.verify import Agreement
+from moderation.views import Cut, number
 from tests.browser.conftest import served
 from tests.conftest import near_copy, save
 from tests.web.conftest import Browser
@@ -99,7 +101,15 @@ def test_a_copy_is_refused_and_the_answer_says_near_what(ask: Ask, block: Callab
     fields = answer.json
     assert fields.pop("milliseconds") > 0
     distances = fields.pop("distances")
-    assert fields == {"verdict": "refuse", "entry": entry, "view": "whole", "identical": False, "weak": False}
+    assert fields == {
+        "verdict": "refuse",
+        "entry": entry,
+        "view": "whole",
+        "asked": "whole",
+        "agreement": None,
+        "identical": False,
+        "weak": False,
+    }
     assert set(distances) == {"dhash", "phash"}
     assert 0 <= distances["dhash"] <= 10
     assert 0 <= distances["phash"] <= 40
@@ -115,17 +125,32 @@ def test_another_picture_may_be_published_and_nothing_is_said_of_entries(
         "verdict": "publish",
         "entry": None,
         "view": None,
+        "asked": None,
         "distances": None,
+        "agreement": None,
         "identical": False,
         "weak": False,
     }
 
 
 def test_a_near_match_is_to_be_held(ask: Ask, parts: Parts, draw: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts.blocklist, "near", lambda *_: [Hit(7, View.WHOLE, 12, 54)])
+    views = number(Cut.CENTRE), number(Cut.WHOLE)
+    near = Hit(7, *views, 12, 54, agreement=Agreement(0.75, 0.8, 40))
+    monkeypatch.setattr(parts.blocklist, "near", lambda *_: [near])
     fields = ask(draw(1)).json
     assert (fields["verdict"], fields["entry"]) == ("hold", 7)
+    assert (fields["view"], fields["asked"]) == ("centre", "whole")
     assert fields["distances"] == {"dhash": 12, "phash": 54}
+    assert fields["agreement"] == {"share": 0.75, "correlation": 0.8}
+
+
+def test_a_disguised_copy_is_found_in_the_views_that_are_named(ask: Ask, block: Callable, draw: Callable) -> None:
+    entry = block(draw(1))
+    image = Image.open(BytesIO(draw(1)))
+    cut = image.width // 20
+    fields = ask(save(image.crop((cut, cut, image.width - cut, image.height - cut)))).json
+    assert (fields["verdict"], fields["entry"], fields["view"]) == ("refuse", entry, "centre")
+    assert fields["agreement"]["correlation"] > 0.92
 
 
 def test_a_picture_with_too_little_detail_is_refused_if_it_is_identical_only(ask: Ask, block: Callable) -> None:
@@ -309,7 +334,7 @@ def test_other_addresses_and_methods_are_problems_too(ask: Ask) -> None:
 def test_what_cannot_be_compared_is_never_said_to_be_fine(
     ask: Ask, draw: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **_more: object) -> None:
         raise RuntimeError("the secret reason")
 
     monkeypatch.setattr(broken, fail)
