@@ -20,7 +20,10 @@ CHUNK = 16
 """Files that a worker is given at a time: a task costs about a millisecond, a picture about two."""
 
 FIRST = 8
-"""So many files this process reads itself, to see how long they take."""
+"""So many files this process reads itself, to see how long they take, unless there are too many to ask."""
+
+LEAST = 0.0007
+"""Seconds that a file takes at the least."""
 
 WORTH_IT = 1.0
 """Seconds that the rest must look like taking for workers to be started: that takes up to a second itself."""
@@ -54,13 +57,14 @@ def _here(paths: Sequence[Path], read: Callable[[Path], Reading], forever: bool)
     """The readings of the first files, until it is worth starting workers for those that are left."""
     spent = 0.0
     for number, path in enumerate(paths):
+        each = spent / (number - 1) if number > FIRST else LEAST
+        if not forever and each * (len(paths) - number) > WORTH_IT:
+            return
         started = time.perf_counter()
         reading = read(path)
         # The very first imports and sets up what the others find ready.
         spent += time.perf_counter() - started if number else 0.0
         yield reading
-        if not forever and number >= FIRST and spent / number * (len(paths) - number - 1) > WORTH_IT:
-            return
 
 
 def _spread(paths: Sequence[Path], read: Callable[[Path], Reading], workers: int) -> Iterator[Reading]:
