@@ -13,8 +13,8 @@ from .blocklist import Blocklist
 from .canonical import Limits
 from .context import EXTENSION
 from .database import db, engine_options, listen
+from .engines import ENGINES
 from .filestore import Folder
-from .index import ENGINES
 from .matching import Policy, Zone
 from .onshow import OnShow
 from .parts import Parts

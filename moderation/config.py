@@ -43,8 +43,9 @@ CANDIDATE_PHASH = 96
 HOLD_SHARE = 0.70
 REFUSE_CORRELATION = 0.92
 
-# How codes are looked up: "bktree" (pybktree) or "scan" (numpy compares them all).
-INDEX_ENGINE = "scan"
+# How codes are looked up: "bktree" (pybktree), "multi" (multi-index hashing, in numpy), or "auto": the BK-tree up to
+# 2,000 codes (a blocked picture has about 40), the other beyond.
+INDEX_ENGINE = "auto"
 
 # --- the console ------------------------------------------------------------
 

@@ -85,9 +85,6 @@ class ScanEngine(OneByOne):
         return self._ids.values[np.concatenate(places)], np.concatenate(bits).astype(np.int64)
 
 
-ENGINES: dict[str, type[Engine]] = {"bktree": BKTreeEngine, "scan": ScanEngine}
-
-
 class Column(Generic[Scalar]):
     """An array that grows at its end at amortised constant cost. `values` is a view of shape (n, *shape)."""
 
@@ -101,6 +98,16 @@ class Column(Generic[Scalar]):
     @property
     def values(self) -> npt.NDArray[Scalar]:
         return self._room[: self._length]
+
+    @property
+    def nbytes(self) -> int:
+        return self._room.nbytes
+
+    def after(self, count: int) -> "Column[Scalar]":
+        """A new one without the first so many values."""
+        rest: Column[Scalar] = Column(self._room.dtype.type, self._room.shape[1:])
+        rest.extend(self.values[count:])
+        return rest
 
     def extend(self, values: npt.NDArray[Scalar]) -> None:
         end = self._length + len(values)

@@ -20,12 +20,23 @@ from moderation.app import create_app, migrate
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.drawing import draw as draw_picture
+from moderation.engines import ENGINES, AutoEngine
 from moderation.fingerprint import Fingerprint
+from moderation.index import Engine, ScanEngine
 from moderation.models import Role
+from moderation.multi_index import MultiIndexEngine
 from moderation.parts import Parts
 from moderation.views import VIEW
 
 PASSWORD = "correct horse battery"
+
+EVERY_ENGINE: dict[str, Callable[[], Engine]] = {
+    **ENGINES,
+    "scan": ScanEngine,
+    "multi, soon merged": lambda: MultiIndexEngine(tail=3),
+    "auto, soon another": lambda: AutoEngine(few=5),
+}
+"""Each by a name, and those that change as they grow also such that they do so with a handful of codes."""
 
 TESTING = {"TESTING": True, "DURABLE": False, "SERVER_NAME": None}
 

@@ -1,20 +1,27 @@
 """Every engine answers alike, entry for entry, distance for distance: as comparing all codes does."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moderation.index import ENGINES, Column, Engine, ScanEngine
+from moderation import multi_index
+from moderation.engines import AutoEngine
+from moderation.index import BKTreeEngine, Column, Engine, ScanEngine
+from moderation.multi_index import MultiIndexEngine
+
+from .conftest import EVERY_ENGINE
 
 TOP = 1 << 63
 ALL = 2**64 - 1
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=EVERY_ENGINE)
 def engine(request) -> Engine:
     """Each test runs on every engine: that is what makes them one interface."""
-    return ENGINES[request.param]()
+    return EVERY_ENGINE[request.param]()
 
 
 def extend(engine: Engine, codes: list[int], first: int = 0) -> None:
@@ -97,7 +104,7 @@ codes_near_each_other = st.lists(st.integers(0, ALL), min_size=1, max_size=3).fl
 )
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", EVERY_ENGINE)
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     codes=codes_near_each_other,
@@ -106,7 +113,7 @@ codes_near_each_other = st.lists(st.integers(0, ALL), min_size=1, max_size=3).fl
     cuts=st.lists(st.integers(0, 40), max_size=3),
 )
 def test_every_engine_answers_as_comparing_all_codes_does(name, codes, asked, flips, cuts):
-    engine, known = ENGINES[name](), []
+    engine, known = EVERY_ENGINE[name](), []
     # Added in several goes, and asked in between: what an answer has built must not be in the way of what comes.
     for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(codes)], strict=True):
         extend(engine, codes[start:end], first=len(known))
@@ -114,6 +121,129 @@ def test_every_engine_answers_as_comparing_all_codes_does(name, codes, asked, fl
         for code in (asked, *known[-1:], *(code ^ (flips & 0x8001_0000_0100_0001) for code in known[:1])):
             for within in range(17):
                 assert near(engine, code, within) == brute_force(known, code, within)
+
+
+def test_several_codes_are_answered_as_each_is_alone(engine):
+    rng = np.random.default_rng(6)
+    codes = np.concatenate([near_each_other(rng, 300), rng.integers(0, 2**64, 300, np.uint64)])
+    engine.extend(codes, np.arange(600))
+    asked = np.concatenate([codes[:7], codes[:1], ~codes[-3:]])
+    for within in (0, 5, 12, 16, 40):
+        places, ids, distances = engine.near_all(asked, within)
+        assert places.dtype == ids.dtype == distances.dtype == np.int64
+        found = sorted(zip(places.tolist(), ids.tolist(), distances.tolist(), strict=True))
+        alone = [(place, *hit) for place, code in enumerate(asked.tolist()) for hit in near(engine, code, within)]
+        assert found == alone
+    assert [part.tolist() for part in engine.near_all(np.empty(0, np.uint64), 12)] == [[], [], []]
+
+
+def near_each_other(rng: np.random.Generator, count: int) -> np.ndarray:
+    flips = np.uint64(1) << rng.integers(0, 64, (5, count), np.uint64)
+    return rng.choice(rng.integers(0, 2**64, 12, np.uint64), count) ^ np.bitwise_xor.reduce(flips)
+
+
+# --- the multi-index engine -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("widths", [multi_index.FEW, multi_index.MANY])
+@pytest.mark.parametrize("kind", ["uniform", "clustered", "repeated"])
+def test_the_multi_index_engine_is_exact_at_every_distance(monkeypatch, widths, kind):
+    monkeypatch.setattr(multi_index, "FEW", widths)
+    rng = np.random.default_rng(7)
+    codes = {
+        "uniform": lambda: rng.integers(0, 2**64, 20_000, np.uint64),
+        "clustered": lambda: near_each_other(rng, 20_000),
+        "repeated": lambda: rng.choice(near_each_other(rng, 9), 20_000),
+    }[kind]()
+    engine = MultiIndexEngine(tail=500)
+    for part in np.split(np.arange(20_000), [15_000, 15_400]):
+        engine.extend(codes[part], part)
+        engine.settle()
+    for within in range(17):
+        for code in (*codes[::6_000].tolist(), int(codes[3]) ^ 0x8421_0000_0001_8000):
+            bits = np.bitwise_count(codes ^ np.uint64(code))
+            wanted = np.flatnonzero(bits <= within)
+            assert near(engine, code, within) == list(zip(wanted.tolist(), bits[wanted].tolist(), strict=True))
+
+
+def test_a_look_that_would_be_long_is_taken_in_parts(monkeypatch):
+    rng = np.random.default_rng(8)
+    codes = near_each_other(rng, 3_000)
+    whole, parts = MultiIndexEngine(tail=10), MultiIndexEngine(tail=10)
+    for engine in (whole, parts):
+        engine.extend(codes, np.arange(len(codes)))
+    once = [part.tolist() for part in whole.near_all(codes[:20], 6)]
+    monkeypatch.setattr(multi_index, "AT_ONCE", 150)
+    several = [part.tolist() for part in parts.near_all(codes[:20], 6)]
+    assert sorted(zip(*several, strict=True)) == sorted(zip(*once, strict=True))
+
+
+def test_while_codes_are_merged_all_are_found(monkeypatch):
+    going_on, of = threading.Event(), multi_index._Index.of
+
+    def slowly(codes: np.ndarray, ids: np.ndarray) -> object:
+        assert going_on.wait(10)
+        return of(codes, ids)
+
+    engine, codes = MultiIndexEngine(tail=50), list(range(1000))
+    extend(engine, codes)
+    monkeypatch.setattr(multi_index._Index, "of", slowly)
+    extend(engine, [TOP | code for code in range(60)], first=1000)
+    extend(engine, [TOP | code for code in range(60, 200)], first=1060)
+    codes += [TOP | code for code in range(200)]
+    assert engine._merge.is_alive()
+    assert near(engine, TOP, 1) == brute_force(codes, TOP, 1)
+    going_on.set()
+    engine.settle()
+    assert len(engine._codes) == 140, "what came during the merge waits for the next one"
+    assert near(engine, TOP, 1) == brute_force(codes, TOP, 1)
+    extend(engine, [7], first=1200)
+    engine.settle()
+    assert (len(engine), len(engine._codes)) == (1201, 0)
+    assert near(engine, TOP, 1) == brute_force([*codes, 7], TOP, 1)
+
+
+def test_a_merge_that_fails_loses_nothing_and_is_tried_again(monkeypatch):
+    engine, codes = MultiIndexEngine(tail=50), list(range(500))
+    extend(engine, codes)
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "excepthook", told.append)
+        patch.setattr(multi_index._Index, "of", full)
+        extend(engine, [TOP | code for code in range(60)], first=500)
+        engine.settle()
+    codes += [TOP | code for code in range(60)]
+    assert [one.exc_type for one in told] == [MemoryError]
+    assert near(engine, TOP, 1) == brute_force(codes, TOP, 1)
+    extend(engine, [9], first=560)
+    engine.settle()
+    assert len(engine._codes) == 0
+    assert near(engine, TOP, 1) == brute_force([*codes, 9], TOP, 1)
+
+
+def test_ten_million_codes_take_less_than_sixty_bytes_each():
+    rng = np.random.default_rng(9)
+    engine = MultiIndexEngine()
+    engine.extend(rng.integers(0, 2**64, 600_000, np.uint64), np.arange(600_000))
+    tables = engine._index.begins.nbytes
+    assert (engine.nbytes - tables) / 600_000 + tables / 10_000_000 < 60
+
+
+# --- auto ---------------------------------------------------------------------------------
+
+
+def test_auto_keeps_the_tree_to_so_many_codes_and_then_has_the_other():
+    engine = AutoEngine()
+    extend(engine, list(range(2000)))
+    assert isinstance(engine._engine, BKTreeEngine)
+    extend(engine, [ALL], first=2000)
+    assert isinstance(engine._engine, MultiIndexEngine)
+    assert near(engine, ALL, 0) == [(2000, 0)]
+    assert near(engine, 0, 1) == brute_force([*range(2000), ALL], 0, 1)
 
 
 def test_codes_beyond_the_first_chunk_are_found(monkeypatch):

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from moderation.drawing import draw
 from moderation.fingerprint import Fingerprint, fingerprint
-from moderation.index import ENGINES
 from moderation.matching import Hit, Matcher, Policy, Verdict, Zone, against, compare, decide, verified
 from moderation.verify import ENOUGH, Agreement
 from moderation.views import VIEW, Cut, Turn, number
+
+from .conftest import EVERY_ENGINE
 
 POLICY = Policy(refuse=Zone(10, 40), hold=Zone(12, 54), widest=14)
 WIDE = Policy(widest=64, candidate=1000)
@@ -47,9 +48,9 @@ def agreeing(share: float, correlation: float, blocks: int = 64) -> Agreement:
     return Agreement(share, correlation, blocks)
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=EVERY_ENGINE)
 def matcher(request) -> Matcher:
-    return Matcher(ENGINES[request.param]())
+    return Matcher(EVERY_ENGINE[request.param]())
 
 
 # --- zones -------------------------------------------------------------------
@@ -258,7 +259,7 @@ def test_views_that_no_disguise_brings_together_are_not_compared(matcher):
     assert [one.id for one in matcher.near(known((0, 0, number(Cut.FLATTENED))), POLICY)] == [1]
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", EVERY_ENGINE)
 def test_pictures_on_show_are_found_for_a_blocked_one_as_the_blocked_one_is_for_them(name):
     blocked = known((0, 0), (bits(20), 0, CENTRE), (bits(20, 40), 0, number(Cut.FLATTENED)))
     shown = {
@@ -268,9 +269,9 @@ def test_pictures_on_show_are_found_for_a_blocked_one_as_the_blocked_one_is_for_
         4: known((bits(3), 0, HALF)),
         5: known((bits(40), 0), (bits(22, 40), 0, number(Cut.FLATTENED))),
     }
-    entry = Matcher(ENGINES[name]())
+    entry = Matcher(EVERY_ENGINE[name]())
     entry.put([(0, blocked)], weak_by_hash=False)
-    on_show = Matcher(ENGINES[name](), further=ENGINES[name](), known_are_uploads=True)
+    on_show = Matcher(EVERY_ENGINE[name](), further=EVERY_ENGINE[name](), known_are_uploads=True)
     on_show.put(shown.items(), weak_by_hash=True)
     swept = {one.id: one for one in on_show.near(blocked, POLICY)}
     asked = {id_: hits[0] for id_, print_ in shown.items() if (hits := entry.near(print_, POLICY))}
@@ -363,11 +364,11 @@ prints = st.builds(
 changes = st.lists(st.tuples(st.integers(1, 5), st.none() | prints), max_size=12)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", EVERY_ENGINE)
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(changes=changes, asked=prints, within=st.integers(0, 4), weak_by_hash=st.booleans())
+@given(changes=changes, asked=prints, within=st.integers(0, 16), weak_by_hash=st.booleans())
 def test_a_matcher_knows_what_was_put_and_not_dropped_and_nothing_else(name, changes, asked, within, weak_by_hash):
-    matcher, there = Matcher(ENGINES[name]()), {}
+    matcher, there = Matcher(EVERY_ENGINE[name]()), {}
     for id_, print_ in changes:
         if print_ is None:
             matcher.drop(id_)

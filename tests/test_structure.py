@@ -15,7 +15,9 @@ PACKAGE = Path(__file__).parent.parent / "moderation"
 README = (PACKAGE.parent / "README.md").read_text()
 
 LAYERS = {
-    "pure: no database, no files": "errors canonical views verify fingerprint index matching drawing",
+    "pure: no database, no files": (
+        "errors canonical views verify fingerprint index multi_index engines matching drawing"
+    ),
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist onshow parts",
     "the domain": "judging uploads review pictures accounts tokens stats",
