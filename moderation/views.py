@@ -362,7 +362,30 @@ def inner_box(levels: Levels) -> Box:
         again = _dull_edges(plain[:, left:right])
         if again[1] - again[0] < bottom - top:
             top, bottom = again
+    above, below = _main_block(plain[top:bottom, left:right])
+    if (above, below) != (0, bottom - top):
+        top, bottom = top + above, top + below
+        before, after = _plain_edges(plain[top:bottom, left:right].T)
+        left, right = left + before, left + after
     return left / side, top / side, right / side, bottom / side
+
+
+def _main_block(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
+    """From and to where the rows show something, between plain ones; all of them unless what else there is is small.
+
+    A picture without an edge of its own, white on a white screen, stands there apart from the lines of text.
+    """
+    middle = np.partition(rows, rows.shape[1] // 2, axis=1)[:, rows.shape[1] // 2, None]
+    shown = (np.abs(rows - middle) > 12).mean(axis=1) > 0.01
+    edges = np.flatnonzero(np.diff(shown, prepend=False, append=False))
+    firsts, lasts = edges[::2], edges[1::2]
+    if not len(firsts):
+        return 0, len(rows)
+    sizes = lasts - firsts
+    largest = int(sizes.argmax())
+    if sizes[largest] < 0.18 * len(rows) or np.delete(sizes, largest).max(initial=0) > 0.25 * sizes[largest]:
+        return 0, len(rows)
+    return int(firsts[largest]), int(lasts[largest])
 
 
 _STRAIGHT = 0.4
@@ -382,16 +405,22 @@ def _dull_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
     plain = (np.abs(some - middle) <= 10).mean(axis=1)
     bends = np.minimum(np.abs(2 * rows[:, 1:-1] - rows[:, 2:] - rows[:, :-2]), 24).mean(axis=1)
     dull = (plain >= 0.6) | (bends < 0.3 * np.sort(bends)[int(0.85 * count)])
-    first, last = _dull(dull, steps), count - _dull(dull[::-1], steps[::-1])
-    return (first, last) if last - first >= 0.18 * count else (0, count)
+    above, below = _dull(dull, steps), _dull(dull[::-1], steps[::-1])
+    # A dull picture's far edge counts, too, seen from the other side: then an edge further out is meant.
+    outward = [
+        (place + other, first + below_last - count, first, count - below_last)
+        for place, first in enumerate(above)
+        for other, below_last in enumerate(below)
+        if first + below_last <= 0.82 * count
+    ]
+    _, _, first, last = min(outward, default=(0, 0, 0, count))
+    return first, last
 
 
-def _dull(dull: npt.NDArray[np.bool_], steps: npt.NDArray[np.float64]) -> int:
-    """How many rows from the first on lie outside the innermost edge that has dull rows before it."""
+def _dull(dull: npt.NDArray[np.bool_], steps: npt.NDArray[np.float64]) -> list[int]:
+    """How many rows from the first on lie outside each edge that has dull rows before it, the innermost edge first."""
     before = np.cumsum(dull) / np.arange(1, len(dull) + 1)
     limit = int(0.72 * len(dull))
     peaks = 3 + np.flatnonzero((steps[3:limit] >= _STRAIGHT) & (before[2 : limit - 1] >= 0.75))
-    for place in peaks[::-1]:
-        if steps[place] >= steps[max(0, place - 2) : place + 3].max():
-            return int(place) + 1
-    return 0
+    highest = [int(place) + 1 for place in peaks[::-1] if steps[place] >= steps[max(0, place - 2) : place + 3].max()]
+    return [*highest, 0]

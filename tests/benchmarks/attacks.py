@@ -19,6 +19,7 @@ class Attack:
     name: str
     group: str
     change: Change
+    shape: str = "as it is"  # in which the picture was blocked
 
     def __call__(self, image: Picture, seed: int) -> bytes:
         """The file that is uploaded, made from an RGB picture; the same for the same seed."""
@@ -32,6 +33,20 @@ def saved(image: Picture, kind: str = "JPEG", **options: object) -> bytes:
         options = {"quality": 85, **options}
     image.save(file, kind, **options)
     return file.getvalue()
+
+
+def blocked(image: Picture, shape: str) -> bytes:
+    """The file that was blocked: the picture as it is, or cut out along an ellipse, on nothing."""
+    return saved(image, "PNG") if shape == "as it is" else saved(_cut_out(image, (0, 0, 0)), "PNG")
+
+
+def _cut_out(image: Picture, under: tuple[int, int, int]) -> Picture:
+    """The picture cut out along an ellipse; what lies under nothing is never displayed."""
+    mask = Image.new("L", image.size)
+    ImageDraw.Draw(mask).ellipse((4, 4, image.width - 4, image.height - 4), 255)
+    made = Image.composite(image, Image.new("RGB", image.size, under), mask)
+    made.putalpha(mask)
+    return made
 
 
 GROUPS = {
@@ -443,6 +458,12 @@ ATTACKS = [
         aspect_wider=_resized(1.2, 1),
         aspect_narrower=_resized(0.8, 1),
         EXIF_orientation=_by_exif,
+    ),
+    Attack(
+        "cut out, on transparency",
+        RESAVED,
+        lambda image, dice: saved(_cut_out(image, (dice.randrange(256), 40, 200)), "WEBP", quality=60),
+        shape="cut out",
     ),
     *_attacks(
         LIGHT,
