@@ -209,7 +209,7 @@ def _turned_inside(degrees: float) -> Change:
 # --- things over it -----------------------------------------------------------
 
 
-def _font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+def font(size: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
     return ImageFont.load_default(max(8, size))
 
 
@@ -221,7 +221,7 @@ def _small_text(image: Picture, dice: random.Random) -> Picture:
     size = image.height * 0.05
     place = (image.width * dice.uniform(0.05, 0.5), image.height * dice.uniform(0.05, 0.9))
     pen = ImageDraw.Draw(made)
-    pen.text(place, f"@{dice.choice(WORDS)}", fill="white", font=_font(size), stroke_width=1, stroke_fill="black")
+    pen.text(place, f"@{dice.choice(WORDS)}", fill="white", font=font(size), stroke_width=1, stroke_fill="black")
     return made
 
 
@@ -257,7 +257,7 @@ def _logo(image: Picture, dice: random.Random) -> Picture:
     pen = ImageDraw.Draw(made)
     colour = tuple(dice.randrange(256) for _ in range(3))
     pen.rounded_rectangle((left, top, left + width, top + height), height / 5, fill=colour)
-    pen.text((left + width / 10, top + height / 4), dice.choice(WORDS), fill="white", font=_font(height / 2.2))
+    pen.text((left + width / 10, top + height / 4), dice.choice(WORDS), fill="white", font=font(height / 2.2))
     return made
 
 
@@ -270,7 +270,7 @@ def _caption_bar(image: Picture, dice: random.Random) -> Picture:
     pen = ImageDraw.Draw(made)
     pen.rectangle((0, top, image.width, top + height), fill="white" if light else "black")
     text = f"{dice.choice(WORDS)} {dice.choice(WORDS)}"
-    pen.text((image.width * 0.06, top + height / 4), text, fill="black" if light else "white", font=_font(height / 2))
+    pen.text((image.width * 0.06, top + height / 4), text, fill="black" if light else "white", font=font(height / 2))
     return made
 
 
@@ -281,7 +281,7 @@ def _meme(image: Picture, dice: random.Random) -> Picture:
     for y in (0.03, 0.83):
         text = f"{dice.choice(WORDS)} {dice.choice(WORDS)}".upper()
         place = (image.width / 2, image.height * y)
-        style = {"font": _font(size), "anchor": "ma", "stroke_width": max(1, round(size / 12)), "stroke_fill": "black"}
+        style = {"font": font(size), "anchor": "ma", "stroke_width": max(1, round(size / 12)), "stroke_fill": "black"}
         pen.text(place, text, fill="white", **style)
     return made
 
@@ -294,7 +294,7 @@ def _watermark(image: Picture, dice: random.Random) -> Picture:
     for row in range(8):
         for column in range(5):
             place = (column * layer.width / 5 + row % 2 * 30, row * layer.height / 8)
-            pen.text(place, dice.choice(WORDS), fill=110, font=_font(size))
+            pen.text(place, dice.choice(WORDS), fill=110, font=font(size))
     layer = layer.rotate(30, Image.Resampling.BILINEAR)
     left, top = image.width // 2, image.height // 2
     mask = layer.crop((left, top, left + image.width, top + image.height))
@@ -346,9 +346,7 @@ def _screenshot_margins(image: Picture, dice: random.Random) -> Picture:
     made = Image.new("RGB", (image.width, image.height + top + bottom), "black" if dark else "white")
     pen = ImageDraw.Draw(made)
     clock = f"{dice.randrange(24)}:{dice.randrange(60):02}"
-    pen.text(
-        (image.width * 0.04, top * 0.15), clock, fill="white" if dark else "black", font=_font(image.width * 0.035)
-    )
+    pen.text((image.width * 0.04, top * 0.15), clock, fill="white" if dark else "black", font=font(image.width * 0.035))
     made.paste(image, (0, top))
     return made
 
@@ -364,7 +362,7 @@ def _caption_outside(image: Picture, dice: random.Random) -> Picture:
     for line in range(2):
         text = " ".join(dice.choice(WORDS) for _ in range(3))
         place = (image.width * 0.04, top + strip * (0.12 + 0.42 * line))
-        pen.text(place, text, fill="black" if light else "white", font=_font(strip * 0.3))
+        pen.text(place, text, fill="black" if light else "white", font=font(strip * 0.3))
     return made
 
 
@@ -375,9 +373,9 @@ def _app_screen(image: Picture, dice: random.Random) -> Picture:
     paper, ink, soft = ((18, 18, 20), "white", (70, 70, 75)) if dark else ((250, 250, 250), "black", (190, 190, 195))
     made = Image.new("RGB", (width, height), paper)
     pen = ImageDraw.Draw(made)
-    pen.text((24, 10), f"{dice.randrange(24)}:{dice.randrange(60):02}", fill=ink, font=_font(18))
+    pen.text((24, 10), f"{dice.randrange(24)}:{dice.randrange(60):02}", fill=ink, font=font(18))
     pen.rectangle((0, 44, width, 100), fill=soft)
-    pen.text((width / 2, 58), dice.choice(("Photos", "Profile", "Chats")), fill=ink, font=_font(26), anchor="ma")
+    pen.text((width / 2, 58), dice.choice(("Photos", "Profile", "Chats")), fill=ink, font=font(26), anchor="ma")
     margin = dice.choice((0, 0, 24))
     inner = width - 2 * margin
     inside = image.resize((inner, min(760, round(inner * image.height / image.width))))
@@ -387,7 +385,7 @@ def _app_screen(image: Picture, dice: random.Random) -> Picture:
     for button in range(4):
         pen.ellipse((30 + button * 70, under, 66 + button * 70, under + 36), outline=ink, width=3)
     for line in range(3):
-        pen.text((30, under + 56 + 34 * line), " ".join(dice.choice(WORDS) for _ in range(4)), fill=ink, font=_font(22))
+        pen.text((30, under + 56 + 34 * line), " ".join(dice.choice(WORDS) for _ in range(4)), fill=ink, font=font(22))
     pen.rectangle((0, height - 70, width, height), fill=soft)
     return made
 
