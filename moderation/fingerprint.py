@@ -9,7 +9,7 @@ from PIL import Image
 
 from . import views as looks
 from .canonical import FOLDER_FORMATS, NO_LIMITS, Limits, canonical, grey
-from .views import SIDE, VIEW, Cut, Levels, number
+from .views import SIDE, VIEW, Box, Cut, Levels, number
 
 RECIPE = 2
 """The version of the way from bytes to hashes. Fingerprints of two recipes may differ by a few bits."""
@@ -47,6 +47,12 @@ class Fingerprint:
     def weak(self) -> bool:
         """Too little detail for the hashes to tell this picture from others: only identical pixels count."""
         return self.detail < LOW_DETAIL
+
+    def look(self, view: int, box: Box) -> Levels:
+        """What the view of that number shows in that box, SIDE x SIDE pixels."""
+        if self.luminance is None:
+            raise ValueError("Of this fingerprint only the hashes were read.")
+        return looks.look(self.luminance, view, box, self.aspect)
 
     @classmethod
     def unpack(

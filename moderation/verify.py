@@ -1,13 +1,15 @@
 """Two luminances laid over each other as well as they can be: how far they agree, block by block."""
 
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d
 
-from .views import SIDE
+from .views import SIDE, Levels
 
 BLOCK = 16
 """Sides, in pixels of SIDE, of the blocks that are compared."""
@@ -18,7 +20,11 @@ ALIKE = 0.6
 ENOUGH = 12
 """Textured blocks that are needed to say anything."""
 
+STRIP = 16
+"""Rows that are multiplied by a matrix at a time."""
+
 Floats = npt.NDArray[np.float32]
+Affines = npt.NDArray[np.float64]
 
 # Sides at which two looks are aligned, coarse first: the local scale of their light, and steps at the most.
 _STAGES = ((32, 4.0, 8), (64, 6.0, 4))
@@ -36,109 +42,185 @@ class Agreement(NamedTuple):
         return self.blocks >= ENOUGH
 
 
-def agreement(known: npt.NDArray[np.uint8], asked: npt.NDArray[np.uint8]) -> Agreement:
+def agreement(known: Levels, asked: Levels) -> Agreement:
     """How far two looks of SIDE x SIDE pixels agree, after an affine alignment that starts from them as they are.
 
     The alignment is inverse compositional (S. Baker and I. Matthews, "Lucas-Kanade 20 Years On", IJCV 56, 2004) on
     luminances whose local mean and contrast are made alike, each pixel weighing less the more it differs, so that what
     covers a part of the picture does not pull it away.
     """
-    affine = _align(known, asked)
-    if affine is None:
-        return Agreement(0.0, 0.0, 0)
-    ours = _high(known.astype(np.float32))
-    theirs = _high(_warp(asked.astype(np.float32), affine))
-    a, b = _blocks(ours), _blocks(theirs)
-    a -= a.mean(axis=1, keepdims=True)
-    b -= b.mean(axis=1, keepdims=True)
-    texture, other = np.sqrt((a * a).mean(axis=1)), np.sqrt((b * b).mean(axis=1))
-    correlation = (a * b).mean(axis=1) / (texture * other + 1e-3)
-    covered = _blocks(_inside(affine, SIDE).astype(np.float32)).mean(axis=1) > 0.75
-    votes = covered & (texture > max(2.0, 0.25 * float(np.sort(texture)[-8:].mean())))
-    count = int(votes.sum())
-    if not count:
-        return Agreement(0.0, 0.0, 0)
-    return Agreement(float((correlation[votes] >= ALIKE).mean()), float(correlation[votes].mean()), count)
+    return agreements([known], [asked])[0]
 
 
-def _align(known: npt.NDArray[np.uint8], asked: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64] | None:
-    """The affine map, 3 x 3 over coordinates from -1 to 1, from places in `known` to places in `asked`; None if none.
+def agreements(known: Sequence[Levels], asked: Sequence[Levels]) -> list[Agreement]:
+    """The same for several pairs at once, which costs much less than one after the other.
 
-    Where it runs away, the two do not show the same.
+    Where a look is in several pairs, as the very same array, it is prepared once.
     """
-    affine = np.eye(3)
+    if not known:
+        return []
+    ours, theirs = _Looks(known), _Looks(asked)
+    affines, lost = _align(ours, theirs)
+    found = [Agreement(0.0, 0.0, 0)] * len(known)
+    places = np.flatnonzero(~lost)
+    if not len(places):
+        return found
+    affines = affines[places]
+    source = [Image.fromarray(one) for one in theirs.levels.astype(np.float32)]
+    shifted = _warp([source[place] for place in theirs.of[places]], affines)
+    a = _blocks(_high(ours.levels[ours.of[places]].astype(np.float32)))
+    b = _blocks(_high(shifted.reshape(a.shape[0], SIDE, SIDE)))
+    a -= a.mean(axis=2, keepdims=True)
+    b -= b.mean(axis=2, keepdims=True)
+    texture, other = np.sqrt((a * a).mean(axis=2)), np.sqrt((b * b).mean(axis=2))
+    correlation = (a * b).mean(axis=2) / (texture * other + 1e-3)
+    covered = _blocks(_inside(affines, SIDE)).mean(axis=2) > 0.75
+    usual = 0.25 * np.sort(texture, axis=1)[:, -8:].mean(axis=1, keepdims=True)
+    for place, votes, one in zip(
+        places.tolist(), covered & (texture > np.maximum(2.0, usual)), correlation, strict=True
+    ):
+        if votes.any():
+            voted = one[votes]
+            found[place] = Agreement(float((voted >= ALIKE).mean()), float(voted.mean()), len(voted))
+    return found
+
+
+class _Looks:
+    """The looks of one side of some pairs: `levels` holds the different ones, `of` says which is in each pair."""
+
+    def __init__(self, looks: Sequence[Levels]) -> None:
+        different = {id(look): look for look in looks}
+        order = {key: place for place, key in enumerate(different)}
+        self.levels = np.array(list(different.values()))
+        self.of = np.array([order[id(look)] for look in looks])
+
+    def even(self, side: int, scale: float) -> Floats:
+        """The different ones at that side, their local mean and contrast made alike everywhere."""
+        image = _small(self.levels, side).astype(np.float32)
+        above: Floats = image - _blurred(image, scale)
+        contrast: Floats = np.sqrt(_blurred(above * above, scale))
+        even: Floats = above / (contrast + 4.0)
+        return even
+
+
+def _align(known: _Looks, asked: _Looks) -> tuple[Affines, npt.NDArray[np.bool_]]:
+    """The affine map of each pair, (n, 3, 3) over coordinates from -1 to 1, from places in the one to the other's.
+
+    And which of them ran away: the two do not show the same.
+    """
+    count = len(known.of)
+    same = np.eye(3)
+    affines, lost = np.tile(same, (count, 1, 1)), np.zeros(count, np.bool_)
     for side, scale, most in _STAGES:
-        target, source = _even(_small(known, side), scale), _even(_small(asked, side), scale)
-        descent = _descent(target)
+        live = np.flatnonzero(~lost)
+        even = known.even(side, scale)
+        target, slopes = even.reshape(len(even), -1)[known.of[live]], _slopes(even)[known.of[live]]
+        source = [Image.fromarray(one) for one in asked.even(side, scale)]
         for _ in range(most):
-            apart = (_warp(source, affine) - target).ravel()
-            weighted = descent * (_inside(affine, side).ravel() / (1 + apart * apart))[:, None]
-            hessian = weighted.T @ descent + np.eye(6) * side * side * 1e-3
-            step = np.linalg.solve(hessian, weighted.T @ apart)
-            change = np.eye(3)
-            change[:2] += step.reshape(2, 3)
-            affine = affine @ np.linalg.inv(change)
-            if np.abs(step).max() < 0.002:
+            if not len(live):
                 break
-            if np.abs(affine - np.eye(3)).max() > 0.5:
-                return None
-    return affine
+            apart = _warp([source[place] for place in asked.of[live]], affines[live]) - target
+            weights = _inside(affines[live], side) / (1 + apart * apart)
+            hessian, slope = _normal(slopes, weights, apart)
+            step = np.linalg.solve(hessian + np.eye(6) * side * side * 1e-3, slope)
+            change = np.tile(same, (len(live), 1, 1))
+            change[:, :2] += step.reshape(-1, 2, 3)
+            affines[live] @= np.linalg.inv(change)
+            moving = np.abs(step).max(axis=(1, 2)) >= 0.002
+            away = np.abs(affines[live] - same).max(axis=(1, 2)) > 0.5
+            lost[live[moving & away]] = True
+            going = moving & ~away
+            if not going.all():
+                live, slopes, target = live[going], slopes[going], target[going]
+    return affines, lost
 
 
-def _coordinates(side: int) -> tuple[Floats, Floats]:
+def _coordinates(side: int) -> Floats:
+    """Across, down, and 1, of each pixel: shape (3, pixels)."""
     middles = ((np.arange(side) + 0.5) / side * 2 - 1).astype(np.float32)
-    return np.tile(middles, (side, 1)), np.tile(middles[:, None], (1, side))
+    return np.array([np.tile(middles, side), np.repeat(middles, side), np.ones(side * side, np.float32)])
 
 
 _PLACES = {side: _coordinates(side) for side in (32, 64, SIDE)}
 
+_PRODUCTS = {side: np.array([x * x, x * y, x, y * y, y, one]).T.copy() for side, (x, y, one) in _PLACES.items()}
+"""By side, the products of two coordinates of each pixel: shape (pixels, 6)."""
 
-def _descent(target: Floats) -> Floats:
-    """How each pixel changes with the six numbers of the map: shape (pixels, 6)."""
-    side = len(target)
-    down, right = np.gradient(target)
-    x, y = _PLACES[side]
-    columns = [right * x, right * y, right, down * x, down * y, down]
-    return np.stack(columns, axis=-1).reshape(-1, 6) * np.float32(side / 2)
+_PAIRS = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])
+"""Which of those products is that of two coordinates."""
 
 
-def _warp(image: Floats, affine: npt.NDArray[np.float64]) -> Floats:
-    side = len(image)
+def _slopes(images: Floats) -> Floats:
+    """How each pixel changes to the right and down, in halves of the side: shape (n, 2, pixels)."""
+    count, side, _ = images.shape
+    slopes = np.stack([np.gradient(images, axis=axis) for axis in (2, 1)], axis=1) * np.float32(side / 2)
+    return slopes.reshape(count, 2, side * side)
+
+
+def _normal(slopes: Floats, weights: Floats, apart: Floats) -> tuple[Floats, Floats]:
+    """The normal equations of the six numbers of each map: the matrix, (n, 6, 6), and the right side, (n, 6, 1).
+
+    Each pixel changes with the six as its slope times its coordinates; so the sums of all products are taken at once.
+    """
+    right, down = slopes[:, 0], slopes[:, 1]
+    by_right, by_down = weights * right, weights * down
+    each = [by_right * right, by_right * down, by_down * down, by_right * apart, by_down * apart]
+    sums = np.stack(each, axis=1) @ _PRODUCTS[math.isqrt(weights.shape[1])]
+    blocks = sums[:, [[0, 1], [1, 2]]][..., _PAIRS]  # (n, 2, 2, 3, 3)
+    return blocks.swapaxes(2, 3).reshape(-1, 6, 6), sums[:, 3:][..., _PAIRS[2]].reshape(-1, 6, 1)
+
+
+def _warp(images: Sequence[Image.Image], affines: Affines) -> Floats:
+    """The images where the maps lead to, each of the same side: shape (n, pixels)."""
+    side = images[0].width
     half = side / 2
-    (a, b, c), (d, e, f) = affine[:2].tolist()
-    matrix = (a, b, (c - a - b + 1) * half, d, e, (f - d - e + 1) * half)
-    shifted = Image.fromarray(image).transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-    return np.asarray(shifted)
+    warped = np.empty((len(images), side, side), np.float32)
+    for place, (image, affine) in enumerate(zip(images, affines.tolist(), strict=True)):
+        (a, b, c), (d, e, f), _ = affine
+        matrix = (a, b, (c - a - b + 1) * half, d, e, (f - d - e + 1) * half)
+        shifted = image.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+        warped[place] = np.asarray(shifted)
+    return warped.reshape(len(images), -1)
 
 
-def _inside(affine: npt.NDArray[np.float64], side: int) -> npt.NDArray[np.bool_]:
-    """Which pixels of the one have a place in the other."""
-    x, y = _PLACES[side]
-    (a, b, c), (d, e, f) = affine[:2].tolist()
-    edge = 1 - 1 / side
-    inside: npt.NDArray[np.bool_] = (np.abs(a * x + b * y + c) < edge) & (np.abs(d * x + e * y + f) < edge)
+def _inside(affines: Affines, side: int) -> npt.NDArray[np.bool_]:
+    """Which pixels of the one have a place in the other: shape (n, pixels)."""
+    there = np.abs(affines[:, :2].astype(np.float32) @ _PLACES[side])
+    inside: npt.NDArray[np.bool_] = np.maximum(there[:, 0], there[:, 1]) < 1 - 1 / side
     return inside
 
 
-def _small(levels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    return np.asarray(Image.fromarray(levels).resize((side, side), Image.Resampling.BOX))
+def _small(levels: Levels, side: int) -> Levels:
+    small = [Image.fromarray(one).resize((side, side), Image.Resampling.BOX) for one in levels]
+    return np.array([np.asarray(one) for one in small])
 
 
-def _even(levels: npt.NDArray[np.uint8], scale: float) -> Floats:
-    """Local mean and contrast made alike everywhere."""
-    image = levels.astype(np.float32)
-    above = image - gaussian_filter(image, scale, truncate=2.5)
-    contrast = np.sqrt(gaussian_filter(above * above, scale, truncate=2.5))
-    even: Floats = above / (contrast + 4.0)
-    return even
+def _blur(side: int, scale: float) -> Floats:
+    """A Gaussian blur of a row of `side` pixels, as the matrix that it is multiplied by."""
+    blur: Floats = gaussian_filter1d(np.eye(side, dtype=np.float32), scale, axis=1, truncate=2.5)
+    return blur
 
 
-def _high(image: Floats) -> Floats:
-    high: Floats = image - gaussian_filter(image, 8.0, truncate=2.5)
+_BLURS = {(side, scale): _blur(side, scale) for side, scale in [*(stage[:2] for stage in _STAGES), (SIDE, 8.0)]}
+
+
+def _blurred(images: Floats, scale: float) -> Floats:
+    """Blurred by so many pixels. A Gaussian is linear, so that is two products of matrices."""
+    blur = _BLURS[images.shape[1], scale]
+    for _ in range(2):
+        # In strips: for larger products OpenBLAS wakes threads, which is slow wherever the other cores are busy.
+        strips = images.reshape(-1, STRIP, len(blur))
+        images = (strips @ blur).reshape(images.shape).swapaxes(1, 2)
+    return images
+
+
+def _high(images: Floats) -> Floats:
+    high: Floats = images - _blurred(images, 8.0)
     return high
 
 
-def _blocks(image: Floats) -> Floats:
-    """Shape (blocks, pixels in a block)."""
+def _blocks(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Shape (n, blocks, pixels in a block)."""
     count = SIDE // BLOCK
-    return image.reshape(count, BLOCK, count, BLOCK).swapaxes(1, 2).reshape(count * count, BLOCK * BLOCK)
+    cut = images.reshape(-1, count, BLOCK, count, BLOCK).swapaxes(2, 3)
+    return cut.reshape(-1, count * count, BLOCK * BLOCK)
