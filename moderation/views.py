@@ -5,14 +5,14 @@ are made from one small luminance.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
 import imagehash
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.ndimage import gaussian_filter, percentile_filter
+from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 Levels = npt.NDArray[np.uint8]
 """A luminance, square, whatever the shape of the picture."""
@@ -116,7 +116,8 @@ BOTH_DIRECT = np.logical_and.outer(*[np.isin(np.array(_NUMBERS) >> 3, DIRECT)] *
 
 def luminance(image: Image.Image, side: int) -> Levels:
     """A picture's luminance at `side` x `side` pixels."""
-    return np.asarray(image.convert("L").resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    grey = image if image.mode == "L" else image.convert("L")
+    return np.asarray(grey.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
 def whole(levels: Levels) -> npt.NDArray[np.void]:
@@ -151,9 +152,8 @@ def asked(fine: Levels) -> tuple[npt.NDArray[np.void], Levels]:
         Cut.LOWER: (0, 0.17, 1, 1),
         Cut.MIDDLE: (0.05, 0.05, 0.95, 0.95),
     }
-    looks = [_part(fine, box) for box in boxes.values()]
-    numbers = [number(cut) for cut in boxes]
-    numbers += [number(Cut.WHOLE, Turn.MIRRORED), number(Cut.FLATTENED)]
+    looks = _parts(fine, boxes.values())
+    numbers = [*map(number, boxes), number(Cut.WHOLE, Turn.MIRRORED), number(Cut.FLATTENED)]
     looks += [looks[0][:, ::-1], flattened(looks[0])]
     further = _pack(numbers[1:], [*list(boxes.values())[1:], WHOLE_BOX, WHOLE_BOX], np.array(looks[1:]))
     return np.concatenate([whole(looks[0]), further]), looks[0]
@@ -218,10 +218,20 @@ def flattened(levels: Levels) -> Levels:
     It undoes vignettes, spotlights and gradients that are laid over a picture.
     """
     small = levels[::2, ::2].astype(np.float32)
-    above = small - gaussian_filter(small, 6.0, truncate=2.0)
-    contrast = np.sqrt(gaussian_filter(above * above, 6.0, truncate=2.0))
+    above = small - _blurred(small)
+    contrast = np.sqrt(_blurred(above * above))
     even: Levels = (above / (contrast + 16.0) * 60.0 + 128.0).clip(0, 255).astype(np.uint8)
     return even.repeat(2, axis=0).repeat(2, axis=1)
+
+
+_BLUR = gaussian_filter1d(np.eye(SIDE // 2), 6.0, axis=0, truncate=2.0)
+
+
+def _blurred(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Blurred by 6 pixels: SciPy's filter, to the bit, as two products of matrices."""
+    down = (_BLUR @ small).astype(np.float32)
+    blurred: npt.NDArray[np.float32] = (down @ _BLUR.T).astype(np.float32)
+    return blurred
 
 
 # --- hashes -----------------------------------------------------------------
@@ -274,6 +284,25 @@ def _part(levels: Levels, box: Box) -> Levels:
     left, top, right, bottom = (edge * len(levels) for edge in box)
     part = Image.fromarray(levels).resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, right, bottom))
     return np.asarray(part)
+
+
+def _parts(fine: Levels, boxes: Iterable[Box]) -> list[Levels]:
+    """The same of several boxes. What they have in common across, half of the work, is done once."""
+    side = len(fine)
+    image = Image.fromarray(fine)
+    across: dict[tuple[float, float], Image.Image] = {}
+    looks = []
+    for left, top, right, bottom in boxes:
+        if (left, right) not in across:
+            edges = left * side, 0, right * side, side
+            across[left, right] = (
+                image.crop(edges)  # pixel by pixel what resampling would give
+                if edges[2] - edges[0] == SIDE and edges[0] == int(edges[0])
+                else image.resize((SIDE, side), Image.Resampling.BILINEAR, box=edges)
+            )
+        down = 0, top * side, SIDE, bottom * side
+        looks.append(np.asarray(across[left, right].resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=down)))
+    return looks
 
 
 def _crops(aspect: float) -> Iterator[tuple[Cut, Box]]:
@@ -338,14 +367,16 @@ def _most(rows: npt.NDArray[np.int16]) -> int:
 
 def _plain(rows: npt.NDArray[np.int16]) -> int:
     """How many rows from the first on are of one level, each."""
-    for place, row in enumerate(rows[: _most(rows)]):
-        if np.count_nonzero(np.abs(row - _median(row)) <= 12) < 0.94 * len(row):
-            return place
-    return _most(rows)
-
-
-def _median(row: npt.NDArray[np.int16]) -> int:
-    return int(np.partition(row, len(row) // 2)[len(row) // 2])
+    most, start, step = _most(rows), 0, 1
+    while start < most:
+        some = rows[start : min(most, start + step)]
+        half = some.shape[1] // 2
+        middle = np.partition(some, half)[:, half, None]
+        plain = (np.abs(some - middle) <= 12).sum(axis=1) >= 0.94 * some.shape[1]
+        if not plain.all():
+            return start + int(plain.argmin())
+        start, step = start + step, 16  # mostly the first one tells
+    return most
 
 
 def inner_box(levels: Levels) -> Box:
