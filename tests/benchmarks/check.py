@@ -32,8 +32,9 @@ from moderation.blocklist import Blocklist
 from moderation.canonical import UPLOAD_FORMATS
 from moderation.context import EXTENSION
 from moderation.database import db, writing
+from moderation.engines import ENGINES
 from moderation.fingerprint import Fingerprint, blocked_views, fingerprint_bytes
-from moderation.index import ENGINES, Codes, Distances, Engine, Ids
+from moderation.index import Codes, Distances, Engine, Ids
 from moderation.judging import VERIFIED, judge
 from moderation.matching import Verdict
 from moderation.models import Decision, Entry, FingerprintRow, Kind, Role
