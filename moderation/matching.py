@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .fingerprint import Fingerprint, blocked_views, distance
 from .index import Column, Engine, ScanEngine
 from .verify import Agreement, agreement
-from .views import BOTH_DIRECT, COMPARABLE, DIRECT, VIEW, WHOLE_BOX, Box, label, look, unpack_box
+from .views import BOTH_DIRECT, COMPARABLE, DIRECT, VIEW, WHOLE_BOX, Box, labels, look, unpack_box
 
 
 class Verdict(StrEnum):
@@ -53,8 +53,7 @@ class Hit:
     @property
     def views(self) -> str:
         """The two views, in words: the blocked picture's, and the upload's where that is another."""
-        ours, theirs = label(self.asked), label(self.view)
-        return theirs if ours == theirs else f"{theirs} against {ours}"
+        return labels(self.view, self.asked)
 
 
 class Zone(NamedTuple):

@@ -93,6 +93,12 @@ def label(view: int) -> str:
     return ", ".join(name.lower().replace("_", " ") for name in names)
 
 
+def labels(blocked: int, asked: int) -> str:
+    """The two views in which a blocked picture and an upload came near to each other, in words; one where both are."""
+    theirs, ours = label(blocked), label(asked)
+    return theirs if ours == theirs else f"{theirs} against {ours}"
+
+
 def _comparable(blocked: int, asked: int) -> bool:
     """Whether two views may be compared: pairs that no disguise makes would only find strangers."""
     theirs, ours = cut_of(blocked), cut_of(asked)

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from ..columns import now
-from ..models import Decision, Kind, Status
+from ..models import Decision, Kind, Match, Status
 from ..review import swept
+from ..views import labels
 
 STATUS = {
     Status.PENDING: "being checked",
@@ -49,4 +50,19 @@ def by(decision: Decision) -> str:
     return decision.by.name if decision.by else "the command line"
 
 
-FILTERS = {"status": status, "ago": ago, "exact": exact, "count": count, "decided": decided, "by": by, "swept": swept}
+def seen_in(match: Match) -> str:
+    """In which views the entry and the picture came near to each other; "the whole" where neither is a part."""
+    words = labels(match.view, match.asked)
+    return "the whole" if words == "whole" else words
+
+
+FILTERS = {
+    "status": status,
+    "ago": ago,
+    "exact": exact,
+    "count": count,
+    "decided": decided,
+    "by": by,
+    "seen_in": seen_in,
+    "swept": swept,
+}

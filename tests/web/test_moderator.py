@@ -1,14 +1,17 @@
 """The console without scripts: every button is a form."""
 
+import re
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from moderation import review, uploads
 from moderation.database import db
 from moderation.models import Decision, Picture, Role, Status
 from moderation.parts import Parts
-from tests.conftest import near_copy
+from tests.conftest import near_copy, save
 
 
 def status(picture_id: int) -> Status:
@@ -125,7 +128,20 @@ def test_a_picture_page_shows_the_distances_to_the_entries_it_came_near(
     page = sign_in("ana", Role.MODERATOR).get(f"/review/pictures/{number}").text
     assert "of 64 bits" in page
     assert "of 256 bits" in page
+    assert "<td>the whole</td>" in page
     assert "refused" in page
+
+
+def test_a_picture_page_says_in_which_views_a_disguised_copy_was_seen_and_how_far_it_agrees(
+    sign_in: Callable, upload: Callable, draw: Callable, parts: Parts, person: Callable
+) -> None:
+    review.mark(parts, upload(draw(1)), person("mona", Role.MODERATOR), None)
+    image = Image.open(BytesIO(draw(1)))
+    edge = image.width // 20
+    number = upload(save(image.crop((edge, edge, image.width - edge, image.height - edge))))
+    page = sign_in("ana", Role.MODERATOR).get(f"/review/pictures/{number}").text
+    assert "<td>centre against whole</td>" in page
+    assert re.search(r"<td>(9\d|100) %</td>", page)
 
 
 def test_a_refused_picture_that_a_person_finds_fine_comes_on_show(
