@@ -54,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     photos.option(parser)
     parser.add_argument("--faces", default="Faces", help="How the names of faces begin  [default: Faces]")
     parser.add_argument("--copies", type=Path, default=COPIES, help="CSV of pairs that are copies")
+    parser.add_argument("--drawn", type=int, default=500, help="Drawn pictures of low detail  [default: 500]")
     parser.add_argument("--json", type=Path, help="Write the figures to this file, too")
     wanted = parser.parse_args(argv)
     paths = photos.files(wanted.photos)
@@ -98,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"\nBelow the line of detail: {len(weak)} of {len(paths)} photographs ({len(weak) / len(paths):.2%}), "
         f"under 1 %: {reached(len(weak) / len(paths) < WEAK)}."
     )
-    _drawn()
+    _drawn(wanted.drawn)
     well = figures["all"]["refused"] == 0, figures["all"]["held"] / figures["all"]["pairs"] <= HELD
     print(
         f"\nNo pair refused that is not a copy: {reached(well[0])}. "
@@ -218,9 +219,9 @@ def _hits(found: Iterable[Found], copies: set[tuple[str, str]]) -> None:
         )
 
 
-def _drawn() -> None:
+def _drawn(count: int) -> None:
     """Blank, gradient, two-tone, text, logo and silhouette pictures: none may match another one."""
-    drawn = {f"{number:03} {kind}": _uploaded(image) for number, (kind, image) in enumerate(low_detail(500))}
+    drawn = {f"{number:03} {kind}": _uploaded(image) for number, (kind, image) in enumerate(low_detail(count))}
     found, _ = pairs(drawn)
     matched = {
         frozenset((one.blocked, one.uploaded))

@@ -129,7 +129,7 @@ def _attacked(work: tuple[Path, str, Sequence[str]]) -> list[Outcome]:
 def _outcome(attack: Attack, image: Image.Image, path: Path, peers: Peers) -> Outcome:
     data = attack(image, sum(path.name.encode()))
     plain = Peers.of(Image.open(BytesIO(data)))
-    naive = peers.dhash - plain.dhash <= NAIVE
+    naive = bool(peers.dhash - plain.dhash <= NAIVE)
     pdq = peers.pdq is not None and int((peers.pdq != plain.pdq).sum()) <= PDQ
     verdicts = [(hit, parts().policy.verdict(hit)) for hit in judge(parts(), fingerprint(canonical(data))).hits]
     own = _entries[path]
