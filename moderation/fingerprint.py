@@ -65,7 +65,7 @@ class Fingerprint:
         luminance: bytes | None = None,
     ) -> "Fingerprint":
         """The fingerprint from its columns in a database."""
-        levels = None if luminance is None else np.frombuffer(luminance, np.uint8).reshape(SIDE, SIDE)
+        levels = np.frombuffer(luminance, np.uint8).reshape(SIDE, SIDE) if luminance else None
         return cls(unpack_views(views, recipe), detail, levels, pixels, aspect, recipe)
 
 

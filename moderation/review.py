@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
 
-AT_ONCE = 100_000
+AT_ONCE = 500_000
 """So many pictures a mark sweeps by all their views before it returns; among more, by the direct ones."""
 
 MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)

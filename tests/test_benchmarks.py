@@ -10,7 +10,7 @@ import pytest
 from moderation.canonical import canonical
 from moderation.drawing import draw, draw_indecent
 from moderation.errors import Refusal
-from tests.benchmarks import engines, precision, recall
+from tests.benchmarks import engines, precision, recall, start, sweep
 from tests.benchmarks.attacks import ATTACKS, GROUPS, blocked
 from tests.benchmarks.codes import real, real_like, unevenness
 from tests.benchmarks.drawings import low_detail
@@ -80,6 +80,18 @@ def test_precision_counts_pairs_and_not_those_that_are_copies(pictures, capsys, 
     assert "pairs of different ones match: reached" in known
     assert rows(unknown)["all"][2:4] == ["0", "1"]
     assert "No pair refused that is not a copy: **missed**" in unknown
+
+
+def test_a_start_is_measured_in_a_process_of_its_own(pictures, capsys):
+    start.main(["--photos", str(pictures), "--entries", "80", "--rounds", "1"])
+    entries, codes, ready, *_ = capsys.readouterr().out.splitlines()[-3].strip("| ").split(" | ")
+    assert (entries, float(ready) > 0) == ("80", True)
+    assert 30 * 80 < int(codes.replace(",", "")) < 50 * 80
+
+
+def test_a_sweep_is_measured_on_copies_that_it_takes_down(pictures, capsys):
+    sweep.main(["--photos", str(pictures), "--pictures", "60", "--marks", "2"])
+    assert rows(capsys.readouterr().out)["a mark returns"][-1] == "reached"
 
 
 def test_bounds_are_those_of_the_books():

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 from flask import Flask
 
@@ -20,6 +21,8 @@ from moderation.views import VIEW
 from .codes import real_like
 
 BATCH = 2_000
+
+Views = npt.NDArray[np.void]
 
 
 @contextmanager
@@ -44,20 +47,16 @@ def block(prints: Sequence[Fingerprint]) -> list[int]:
 def fill(count: int, like: Sequence[Fingerprint], rng: np.random.Generator) -> None:
     """So many further entries, each with the views of one of those fingerprints, but with real-like codes.
 
-    A row of a pHash is that of any of them, so that pHashes are as far from each other as those of pictures are.
+    A word of a pHash is that of any of them, so that pHashes are as far from each other as those of pictures are.
     """
     rows = _fingerprints(like)
     views = [blocked_views(print_) for print_ in like]
     sizes = np.array([len(one) for one in views])
     every = np.concatenate(views)
-    codes = every["dhash"].astype(np.uint64)
     for start in range(0, count, BATCH):
         size = min(BATCH, count - start)
         chosen = rng.integers(0, len(views), size)
-        made = np.concatenate([views[number] for number in chosen])
-        made["dhash"] = real_like(codes, len(made), rng)
-        for word in range(4):
-            made["phash"][:, word] = rng.choice(every["phash"][:, word], len(made))
+        made = with_other_codes([views[number] for number in chosen], every, rng)
         ends = np.cumsum(sizes[chosen])
         with writing():
             version = bump(BLOCKLIST)
@@ -76,6 +75,15 @@ def fill(count: int, like: Sequence[Fingerprint], rng: np.random.Generator) -> N
                     for number, end in zip(chosen, ends, strict=True)
                 ],
             )
+
+
+def with_other_codes(views: Sequence[Views], every: Views, rng: np.random.Generator) -> Views:
+    """Those views, one after the other, with codes that are like all of them together."""
+    made = np.concatenate(views)
+    made["dhash"] = real_like(every["dhash"].astype(np.uint64), len(made), rng)
+    for word in range(4):
+        made["phash"][:, word] = rng.choice(every["phash"][:, word], len(made))
+    return made
 
 
 def _fingerprints(prints: Sequence[Fingerprint]) -> list[int]:
