@@ -106,4 +106,5 @@ def _fingerprints(of: type[Entry] | type[Picture], ids: list[int]) -> dict[int, 
     # On a connection of its own: the copy of the list has just caught up, maybe with a row later than what this
     # session has begun to read.
     with db.engine.connect() as connection:
-        return {row[0]: Fingerprint.unpack(*row[1:]) for row in connection.execute(found)}
+        prints = {row[0]: Fingerprint.unpack(*row[1:]) for row in connection.execute(found)}
+    return {id_: print_ for id_, print_ in prints.items() if print_.luminance is not None}

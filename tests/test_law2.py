@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from PIL import Image
+from PIL import Image, ImageOps
 
 from moderation import review
 from moderation.app import create_app
@@ -280,6 +281,75 @@ def test_a_near_match_made_while_an_upload_looks_is_held(parts, another_process,
     marked = receive(there, ana, mosaic(1)).id
     interrupted = meanwhile(here, **{moment: lambda: review.mark(there, marked, cleo, None)})
     assert receive(interrupted, ben, near_copy(mosaic(1))).status is Status.HELD
+
+
+# --- among very many pictures -------------------------------------------------------------------
+
+
+def centre_of(data: bytes) -> bytes:
+    """A copy that only the view of a part matches."""
+    image = Image.open(BytesIO(data))
+    edge = image.width // 20
+    return save(image.crop((edge, edge, image.width - edge, image.height - edge)), quality=90)
+
+
+@pytest.fixture
+def very_many(monkeypatch, draw) -> list[bytes]:
+    """A picture, a mirrored copy of it and its centre, on a site that has more pictures than it sweeps at once."""
+    monkeypatch.setattr(review, "AT_ONCE", -1)
+    original = draw(5, 300)
+    return [original, save(ImageOps.mirror(Image.open(BytesIO(original))), quality=85), centre_of(original)]
+
+
+def test_among_very_many_whole_copies_are_down_when_the_click_returns_and_the_rest_soon_after(
+    parts, another_process, cast, very_many
+):
+    ana, _, cleo = cast
+    marked, mirrored, centre = (receive(parts, member, data).id for member, data in zip(cast, very_many, strict=True))
+    decision = review.mark(parts, marked, cleo, None)
+    assert [status(id_) for id_ in (marked, mirrored, centre)] == [Status.REMOVED, Status.REMOVED, Status.PUBLISHED]
+    # From the click on, its views keep the door.
+    assert receive(another_process, ana, centre_of(very_many[0])).status is Status.REFUSED
+
+    assert review.finish_work(another_process) == 1
+    assert status(centre) is Status.REMOVED
+    assert db.session.get_one(Picture, centre).decision_id == decision.id
+    assert review.finish_work(parts) == 0
+    review.undo(parts, decision.id, cleo)
+    while review.finish_work(parts):
+        pass
+    assert [status(id_) for id_ in (marked, mirrored, centre)] == [Status.PUBLISHED] * 3
+
+
+def test_a_process_that_dies_between_the_two_parts_of_a_sweep_leaves_the_second_to_others(
+    parts, another_process, cast, very_many
+):
+    cleo = cast[2]
+    marked, _, centre = (receive(parts, member, data).id for member, data in zip(cast, very_many, strict=True))
+    review.mark(parts, marked, cleo, None)
+
+    def killed() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        review.finish_work(meanwhile_sweeping(dataclasses.replace(parts, lease=timedelta(0)), before=killed))
+    assert status(centre) is Status.PUBLISHED
+    assert review.finish_work(another_process) == 1
+    assert status(centre) is Status.REMOVED
+
+
+def test_an_upload_that_looks_while_the_second_part_of_a_sweep_runs_is_not_shown(
+    parts, another_process, cast, very_many
+):
+    ana, ben, cleo = cast
+    marked = receive(parts, ana, very_many[0]).id
+    review.mark(parts, marked, cleo, None)
+    uploads = []
+    interrupted = meanwhile_sweeping(
+        parts, after=lambda: uploads.append(receive(another_process, ben, very_many[2]).id)
+    )
+    assert review.finish_work(interrupted) == 1
+    assert [status(upload) for upload in uploads] == [Status.REFUSED]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

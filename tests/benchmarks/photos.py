@@ -32,7 +32,8 @@ def files(folder: Path) -> list[Path]:
 
 def spread(paths: Sequence[Path], number: int) -> list[Path]:
     """So many of them, evenly spread: neighbours are often alike."""
-    return [paths[place * len(paths) // number] for place in range(min(number, len(paths)))]
+    number = min(number, len(paths))
+    return [paths[place * len(paths) // number] for place in range(number)]
 
 
 def larger(source: Path, target: Path, megapixels: float, rng: np.random.Generator) -> Path:
