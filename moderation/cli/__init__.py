@@ -21,6 +21,7 @@ COMMANDS = {
     "blocklist": "blocking",
     "accounts": "people",
     "tokens": "tokens",
+    "refingerprint": "upkeep",
 }
 """Each command's module, imported only when it is called: `moderation search` has no need of the web."""
 
