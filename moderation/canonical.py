@@ -229,6 +229,7 @@ def _fit(image: Image.Image, side: int) -> Image.Image:
     """The picture with its longest side at most `side`, a new one whose `info` is empty."""
     scale = min(1.0, side / max(image.size))
     size = (max(1, math.floor(image.width * scale + 0.5)), max(1, math.floor(image.height * scale + 0.5)))
-    fitted = image.copy() if size == image.size else image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    # As sharp as bicubic to the eye, and half the work.
+    fitted = image.copy() if size == image.size else image.resize(size, Image.Resampling.HAMMING, reducing_gap=1.5)
     fitted.info = {}
     return fitted
