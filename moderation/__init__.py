@@ -1,9 +1,13 @@
 """Keeps indecent pictures off a site of members' profile pictures."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .app import create_app
+
+# Our products of matrices are small: threads for them only wait for each other. Heard by numpy when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __all__ = ["create_app"]
 

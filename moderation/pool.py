@@ -118,13 +118,21 @@ def _one_by_one(paths: Sequence[Path], read: Callable[[Path], Reading]) -> Itera
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    # A plain fork would copy the locks that this process's other threads hold.
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    known = multiprocessing.get_all_start_methods()
+    # The quickest; but it would copy the locks that this process's other threads hold.
+    method = "fork" if "fork" in known and _single() else "forkserver" if "forkserver" in known else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        # Imported once for all workers. ImageHash asks for the second at its first pHash only.
-        context.set_forkserver_preload(["moderation.folders", "scipy.fftpack"])
+        context.set_forkserver_preload(["moderation.folders"])  # imported once for all workers
     return ProcessPoolExecutor(workers, context, warnings.simplefilter, ("ignore",))
+
+
+def _single() -> bool:
+    """Whether this process is known to have one thread only."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import logging
 import threading
 from typing import Any
 
-import scipy.fftpack  # noqa: F401 - pHash wants it: half a second, once for all workers
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 

@@ -11,8 +11,8 @@ from enum import IntEnum
 import imagehash
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
-from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 Levels = npt.NDArray[np.uint8]
 """A luminance, square, whatever the shape of the picture."""
@@ -127,16 +127,13 @@ def luminance(image: Image.Image, side: int) -> Levels:
 
 
 def whole(levels: Levels) -> npt.NDArray[np.void]:
-    """The whole picture as the only view, from a luminance of SIDE: ImageHash's own hashes, which all the world knows.
+    """The whole picture as the only view, from a luminance of SIDE: its dHash is ImageHash's own.
 
     dHash, 64 bits: N. Krawetz, "Kind of Like That", hackerfactor.com 2013; pHash, 256: "Looks Like It", 2011. From
-    the luminance they differ by about 1 bit from what the full-size picture gives.
+    the luminance the dHash differs by about 1 bit from what the full-size picture gives.
     """
-    image = Image.fromarray(levels)
-    view = np.empty(1, VIEW)
-    view["view"], view["box"] = number(Cut.WHOLE), _pack_boxes([WHOLE_BOX])
-    view["dhash"] = np.packbits(imagehash.dhash(image).hash).view(">u8")
-    view["phash"] = np.packbits(imagehash.phash(image, hash_size=16).hash).view(">u8")
+    view = _pack([number(Cut.WHOLE)], [WHOLE_BOX], levels[None])
+    view["dhash"] = np.packbits(imagehash.dhash(Image.fromarray(levels)).hash).view(">u8")
     return view
 
 
@@ -230,11 +227,19 @@ def flattened(levels: Levels) -> Levels:
     return even.repeat(2, axis=0).repeat(2, axis=1)
 
 
-_BLUR = gaussian_filter1d(np.eye(SIDE // 2), 6.0, axis=0, truncate=2.0)
+def _gaussian(side: int, sigma: float) -> npt.NDArray[np.float64]:
+    """What blurs a column of that many pixels, which is reflected at its ends, as a matrix: cut off at 2 sigma."""
+    reach = int(2 * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    column = np.pad(np.eye(side), ((reach, reach), (0, 0)), mode="symmetric")
+    return np.tensordot(weights / weights.sum(), sliding_window_view(column, side, axis=0), axes=(0, 0)).T
+
+
+_BLUR = _gaussian(SIDE // 2, 6.0)
 
 
 def _blurred(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Blurred by 6 pixels: SciPy's filter, to the bit, as two products of matrices."""
+    """Blurred by 6 pixels, as two products of matrices."""
     down = (_BLUR @ small).astype(np.float32)
     blurred: npt.NDArray[np.float32] = (down @ _BLUR.T).astype(np.float32)
     return blurred
@@ -263,7 +268,8 @@ def hashes(looks: Levels) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64
     levels = looks.astype(np.float32)
     grid = np.rint(_TO_8 @ levels @ _TO_9)
     steps = (grid[:, :, 1:] > grid[:, :, :-1]).reshape(len(levels), 64)
-    waves = (_TO_FREQUENCIES @ levels @ _TO_FREQUENCIES.T).reshape(len(levels), 256)
+    # To whole numbers, or what rounding leaves of a flat picture would count.
+    waves = np.rint(_TO_FREQUENCIES @ levels @ _TO_FREQUENCIES.T).reshape(len(levels), 256)
     above = waves > np.median(waves, axis=1, keepdims=True)
     dhash = np.packbits(steps, axis=1).view(">u8")[:, 0].astype(np.uint64)
     return dhash, np.packbits(above, axis=1).view(">u8").astype(np.uint64)
@@ -434,7 +440,8 @@ def _dull_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
     count = len(rows)
     steps = np.zeros(count)
     steps[1:-1] = (np.abs(rows[2:] - rows[:-2]) > 8).mean(axis=1)
-    steps -= percentile_filter(steps, 35, size=15, mode="nearest")
+    # What is usual: of 15 lines, the sixth smallest.
+    steps -= np.partition(sliding_window_view(np.pad(steps, 7, mode="edge"), 15), 5, axis=1)[:, 5]
     if steps.max() < _STRAIGHT:
         return 0, count
     some = rows[:, ::4]
