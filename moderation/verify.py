@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.ndimage import gaussian_filter1d
 
-from .views import SIDE, Levels
+from .views import SIDE, Levels, gaussian
 
 BLOCK = 16
 """Sides, in pixels of SIDE, of the blocks that are compared."""
@@ -195,13 +194,10 @@ def _small(levels: Levels, side: int) -> Levels:
     return np.array([np.asarray(one) for one in small])
 
 
-def _blur(side: int, scale: float) -> Floats:
-    """A Gaussian blur of a row of `side` pixels, as the matrix that it is multiplied by."""
-    blur: Floats = gaussian_filter1d(np.eye(side, dtype=np.float32), scale, axis=1, truncate=2.5)
-    return blur
-
-
-_BLURS = {(side, scale): _blur(side, scale) for side, scale in [*(stage[:2] for stage in _STAGES), (SIDE, 8.0)]}
+_BLURS: dict[tuple[int, float], Floats] = {
+    (side, scale): gaussian(side, scale, 2.5).T.astype(np.float32)
+    for side, scale in [*(stage[:2] for stage in _STAGES), (SIDE, 8.0)]
+}
 
 
 def _blurred(images: Floats, scale: float) -> Floats:

@@ -99,25 +99,33 @@ def labels(blocked: int, asked: int) -> str:
     return theirs if ours == theirs else f"{theirs} against {ours}"
 
 
-def _comparable(blocked: int, asked: int) -> bool:
-    """Whether two views may be compared: pairs that no disguise makes would only find strangers."""
-    theirs, ours = cut_of(blocked), cut_of(asked)
-    if Cut.FLATTENED in (theirs, ours):
-        return theirs is ours
-    if ours in (Cut.LEFT_HALF, Cut.RIGHT_HALF, Cut.UPPER, Cut.LOWER):
-        return theirs in (Cut.WHOLE, Cut.TRIMMED, Cut.INNER) and blocked & 7 in (Turn.UPRIGHT, Turn.MIRRORED)
-    if asked & 7:  # the blocked one's own turns cover what is not cropped
-        return theirs not in (Cut.WHOLE, Cut.TRIMMED, Cut.INNER)
-    return True
-
-
 _FRAMES = [number(cut) for cut in (Cut.WHOLE, Cut.TRIMMED, Cut.INNER)]
-_NUMBERS = range(len(Cut) << 3)
-COMPARABLE = np.array([[_comparable(blocked, asked) for asked in _NUMBERS] for blocked in _NUMBERS])
-"""By number of the blocked picture's view and of the upload's: whether the two are compared."""
 
-BOTH_DIRECT = np.logical_and.outer(*[np.isin(np.array(_NUMBERS) >> 3, DIRECT)] * 2)
-"""By the same numbers: whether the hashes alone may refuse."""
+
+def _comparable() -> npt.NDArray[np.bool_]:
+    theirs, ours = np.ogrid[: len(Cut) << 3, : len(Cut) << 3]
+    frame = np.isin(theirs >> 3, (Cut.WHOLE, Cut.TRIMMED, Cut.INNER))
+    flattened_ = (theirs >> 3 == Cut.FLATTENED) | (ours >> 3 == Cut.FLATTENED)
+    part = np.isin(ours >> 3, (Cut.LEFT_HALF, Cut.RIGHT_HALF, Cut.UPPER, Cut.LOWER))
+    return np.select(
+        [flattened_, part, ours & 7 != Turn.UPRIGHT],
+        [
+            theirs >> 3 == ours >> 3,
+            frame & np.isin(theirs & 7, (Turn.UPRIGHT, Turn.MIRRORED)),
+            ~frame,  # what is not cropped, the blocked one's own turns cover
+        ],
+        True,
+    )
+
+
+COMPARABLE = _comparable()
+"""By number of the blocked picture's view and of the upload's, whether the two are compared.
+
+Pairs that no disguise makes would only find strangers.
+"""
+
+BOTH_DIRECT = np.logical_and.outer(*[np.isin(np.arange(len(COMPARABLE)) >> 3, DIRECT)] * 2)
+"""By the same numbers, whether the hashes alone may refuse."""
 
 
 def luminance(image: Image.Image, side: int) -> Levels:
@@ -227,15 +235,15 @@ def flattened(levels: Levels) -> Levels:
     return even.repeat(2, axis=0).repeat(2, axis=1)
 
 
-def _gaussian(side: int, sigma: float) -> npt.NDArray[np.float64]:
-    """What blurs a column of that many pixels, which is reflected at its ends, as a matrix: cut off at 2 sigma."""
-    reach = int(2 * sigma + 0.5)
+def gaussian(side: int, sigma: float, cut_off: float) -> npt.NDArray[np.float64]:
+    """What blurs a column of that many pixels, reflected at its ends, as a matrix; cut off at so many sigmas."""
+    reach = int(cut_off * sigma + 0.5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     column = np.pad(np.eye(side), ((reach, reach), (0, 0)), mode="symmetric")
     return np.tensordot(weights / weights.sum(), sliding_window_view(column, side, axis=0), axes=(0, 0)).T
 
 
-_BLUR = _gaussian(SIDE // 2, 6.0)
+_BLUR = gaussian(SIDE // 2, 6.0, 2.0)
 
 
 def _blurred(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
