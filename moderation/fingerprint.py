@@ -14,8 +14,8 @@ from .views import SIDE, VIEW, Box, Cut, Levels, number
 RECIPE = 2
 """The version of the way from bytes to hashes. Fingerprints of two recipes may differ by a few bits."""
 
-DRAFT_SIDE = 512
-"""How fine, in pixels a side, a JPEG must be decoded for its dHash to change by 1 bit at the most."""
+DRAFT_SIDE = 384
+"""How fine, in pixels a side, a JPEG must be decoded for its dHash to change by 3 bits at the most."""
 
 LOW_DETAIL = 50
 """Below this `detail`, unlike pictures have like hashes: blank walls, gradients, silhouettes."""

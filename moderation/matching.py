@@ -23,7 +23,10 @@ class Verdict(StrEnum):
 
     @property
     def gravity(self) -> int:
-        return list(Verdict).index(self)
+        return _GRAVITY[self]
+
+
+_GRAVITY = {verdict: place for place, verdict in enumerate(Verdict)}
 
 
 @dataclass(frozen=True)
