@@ -74,6 +74,9 @@ CENTRES = (0.10, 0.20)
 SIDES, CORNERS = (0.10, 0.20), (0.05, 0.10, 0.20)
 """How much its crops leave out, at one side or at two that meet."""
 
+SMALLEST = 0.1
+"""The share of a picture that a picture inside it has at least: smaller ones are words and buttons."""
+
 DEGREES = 4.0
 """How far a blocked picture is turned, to either side."""
 
@@ -403,7 +406,7 @@ def inner_box(levels: Levels) -> Box:
     """The picture inside the picture, as in a screenshot of an app, under a caption, or between blurred bars.
 
     It begins at the innermost straight edge right across, outside which nearly all is dull: mostly of one level, or
-    without anything sharp. All of the picture where there is no such edge.
+    without anything sharp. All of the picture where there is no such edge, or nothing but a small part inside it.
     """
     side = len(levels)
     plain = levels.astype(np.int16)
@@ -418,6 +421,8 @@ def inner_box(levels: Levels) -> Box:
         top, bottom = top + above, top + below
         before, after = _plain_edges(plain[top:bottom, left:right].T)
         left, right = left + before, left + after
+    if (right - left) * (bottom - top) < SMALLEST * side * side:
+        return WHOLE_BOX
     return left / side, top / side, right / side, bottom / side
 
 
