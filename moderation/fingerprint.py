@@ -139,7 +139,8 @@ def _changes(levels: Levels) -> int:
 def _tones(levels: Levels) -> int:
     """From the share of pixels beside the two commonest tones: low for logos, silhouettes and other two-tone shapes.
 
-    Such shapes have strong edges, and are alike all the same. Low is less than 7 % of the pixels, as in 2 of 1,487 photographs.
+    Such shapes have strong edges, and are alike all the same. Low is less than 7 % of the pixels, as in 2 of 1,487
+    photographs.
     """
     counts = np.bincount(levels.ravel(), minlength=256)
     near = np.convolve(counts, np.ones(2 * TONE + 1, np.int64), "same")
