@@ -189,6 +189,11 @@ class Entry(Model):
     decision: Mapped[Decision] = relationship(back_populates="entries", foreign_keys=decision_id)
     picture: Mapped[Picture | None] = relationship()
 
+    @property
+    def restorable(self) -> bool:
+        """Whether taking back its withdrawal would make it block again."""
+        return bool(self.withdrawn and self.withdrawal_id and not self.decision.undone)
+
 
 class Action(Model):
     """What a decision did to one picture, and how that picture was before."""
@@ -236,7 +241,10 @@ class Check(Model):
 
     matches: Mapped[list["Match"]] = relationship(back_populates="check", order_by="Match.id")
 
-    __table_args__ = (sa.Index("ix_checks_occasion_created", "occasion", "created"),)
+    __table_args__ = (
+        sa.Index("ix_checks_entry_id_created", "entry_id", "created"),
+        sa.Index("ix_checks_occasion_created", "occasion", "created"),
+    )
 
 
 class Match(Model):

@@ -111,6 +111,22 @@ def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:
     return decision
 
 
+def restore(parts: Parts, entry_id: int, by_id: int | None) -> Decision:
+    """This entry blocks again, and what came on show near it meanwhile is swept: its withdrawal is taken back.
+
+    Returns the decision that made the entry, which the sweep belongs to.
+    """
+    entry = db.session.get(Entry, entry_id)
+    if entry is None:
+        raise NotFound(f"There is no blocklist entry {entry_id}.")
+    if not entry.withdrawn:
+        raise Conflict(f"Entry {entry_id} blocks already.")
+    if entry.withdrawal_id is None or not entry.restorable:
+        raise Conflict(f"Entry {entry_id} was taken back with the decision that made it. Mark the picture again.")
+    undo(parts, entry.withdrawal_id, by_id)
+    return db.session.get_one(Entry, entry_id).decision
+
+
 def import_entries(
     parts: Parts, pictures: Iterable[tuple[str, Fingerprint]], by_id: int | None, reason: str
 ) -> tuple[Decision | None, dict[str, Entry]]:

@@ -107,12 +107,6 @@ class EntryFigures:
     members: int
     last_match: datetime | None  # of all there ever were
 
-    @property
-    def restorable(self) -> bool:
-        """Whether taking back its withdrawal would make it block again."""
-        entry = self.entry
-        return bool(entry.withdrawn and entry.withdrawal_id and not entry.decision.undone)
-
 
 @dataclass(frozen=True)
 class Person:

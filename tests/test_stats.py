@@ -341,17 +341,17 @@ def test_only_a_withdrawal_that_stands_alone_can_be_restored(
     parts: Parts, upload: Make, draw: Callable, mona: int
 ) -> None:
     mark = review.mark(parts, upload(draw(1)), mona, None).id
-    assert not stats.most_matched(None, 1)[0].restorable
+    assert not stats.most_matched(None, 1)[0].entry.restorable
     with writing():
         withdrawal = review.withdraw(db.session.query(Entry).one().id, mona).id
-    assert stats.most_matched(None, 1)[0].restorable
+    assert stats.most_matched(None, 1)[0].entry.restorable
     review.undo(parts, withdrawal, mona)
-    assert not stats.most_matched(None, 1)[0].restorable
+    assert not stats.most_matched(None, 1)[0].entry.restorable
     with writing():
         review.withdraw(db.session.query(Entry).one().id, mona)
-    assert stats.most_matched(None, 1)[0].restorable
+    assert stats.most_matched(None, 1)[0].entry.restorable
     review.undo(parts, mark, mona)
-    assert not stats.most_matched(None, 1)[0].restorable
+    assert not stats.most_matched(None, 1)[0].entry.restorable
 
 
 def test_every_day_is_there(add_check: Make) -> None:

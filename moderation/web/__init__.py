@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..fingerprint import LOW_DETAIL
 from ..models import Role
-from . import account, admin, answers, api, member, moderator, words
+from . import account, admin, answers, api, blocklist, member, moderator, words
 from .session import LocalHttpCookies, sign_in_manager
 
 csrf = CSRFProtect()
@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
     app.session_interface = LocalHttpCookies()
     csrf.init_app(app)
     sign_in_manager.init_app(app)
-    for area in (account, member, moderator, admin):
+    for area in (account, member, moderator, blocklist, admin):
         app.register_blueprint(area.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)  # what a browser sends along by itself counts for nothing there

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import accounts, review, stats
+from .. import accounts, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -45,14 +45,6 @@ def statistics() -> ResponseReturnValue:
         distances_chart=charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
         entries=stats.most_matched(since, ENTRIES),
     )
-
-
-@bp.post("/entries/<int:entry_id>/withdraw")
-def withdraw(entry_id: int) -> ResponseReturnValue:
-    with writing():
-        decision_id = review.withdraw(entry_id, current_user.id).id
-    flash(f"Entry {entry_id} is withdrawn: it blocks no more. What it took down stays down.", f"undo:{decision_id}")
-    return redirect(url_for("admin.statistics", days=request.args.get("days")))
 
 
 @bp.get("/people")

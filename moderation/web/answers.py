@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, render_template, request
+from flask import Flask, Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -36,6 +36,13 @@ def init_app(app: Flask) -> None:
 def wants_json() -> bool:
     """Whether the script on our pages asks, rather than a person's browser."""
     return request.accept_mimetypes.best == "application/json"
+
+
+def back(otherwise: str) -> str:
+    """The page of ours that the form says it was on; else that one."""
+    given = request.form.get("back", "")
+    ours = given.startswith(tuple(url_for(page) for page in ("moderator.grid", "blocklist.index", "admin.statistics")))
+    return given if ours else otherwise
 
 
 def to_software() -> bool:

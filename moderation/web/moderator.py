@@ -7,7 +7,7 @@ from flask_login import current_user
 from .. import pictures, replica, review
 from ..context import parts
 from ..models import Decision, Picture, Role
-from .answers import wants_json
+from .answers import back, wants_json
 from .session import only
 
 bp = Blueprint("moderator", __name__, url_prefix="/review")
@@ -107,9 +107,7 @@ def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
         return {"card": _card(found) if found else "", "decision": decision.id}
     sentence = render_template("moderator/_said.html", decision=decision).strip()
     flash(sentence, "undone" if decision.undone else f"undo:{decision.id}")
-    back = request.form.get("back", "")
-    ours = back.startswith((url_for("moderator.grid"), url_for("admin.statistics")))
-    return redirect(back if ours else url_for("moderator.grid"))
+    return redirect(back(url_for("moderator.grid")))
 
 
 def _card(picture: Picture) -> str:

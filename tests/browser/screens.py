@@ -31,6 +31,8 @@ def furnish(instance: Path) -> dict[Role, list[tuple[str, str]]]:
         Role.MODERATOR: [
             ("grid", "/review/"),
             ("grid-all", "/review/?show=all"),
+            ("blocklist", "/blocklist/"),
+            ("blocklist-entry", "/blocklist/1"),
             ("history", "/review/history"),
             ("picture", f"/review/pictures/{shown}"),
             ("picture-refused", f"/review/pictures/{refused}"),

@@ -101,7 +101,7 @@ def test_entries_are_listed_and_can_be_withdrawn_and_restored(
     assert row[4:6] == ["1", "1"]
     assert row[7:] == ["in force", "Withdraw"]
 
-    page = ada.post("/admin/entries/1/withdraw?days=7")
+    page = ada.post("/blocklist/1/withdraw", back="/admin/?days=7")
     assert page.request.full_path == "/admin/?days=7"
     assert "Entry 1 is withdrawn: it blocks no more." in page.text
     db.session.rollback()
@@ -112,7 +112,7 @@ def test_entries_are_listed_and_can_be_withdrawn_and_restored(
     assert db.session.get_one(Entry, 1).withdrawn
     assert uploads.get(upload(near_copy(draw(1), scale=0.9))).status is Status.PUBLISHED
 
-    assert ada.post("/admin/entries/1/withdraw").status_code == 409
+    assert ada.post("/blocklist/1/withdraw").status_code == 409
     ada.post(f"/review/decisions/{withdrawal.id}/undo")
     assert table(ada.get("/admin/").text, "entries")[0][7:] == ["in force", "Withdraw"]
 
@@ -125,7 +125,7 @@ def test_an_entry_whose_mark_was_taken_back_cannot_be_restored(
 
 
 def test_there_is_no_such_entry(ada: Browser) -> None:
-    answer = ada.post("/admin/entries/9/withdraw")
+    answer = ada.post("/blocklist/9/withdraw")
     assert answer.status_code == 404
     assert "There is no blocklist entry 9." in answer.text
 

@@ -11,7 +11,13 @@ from tests.web.conftest import Browser
 OPEN = {"static", "account.home", "account.sign_in", "account.sign_up", "account.sign_out", "account.setup"}
 """For everybody, signed in or not."""
 
-NEEDS = {"member": Role.MEMBER, "moderator": Role.MODERATOR, "admin": Role.ADMIN, "api": None}
+NEEDS = {
+    "member": Role.MEMBER,
+    "moderator": Role.MODERATOR,
+    "blocklist": Role.MODERATOR,
+    "admin": Role.ADMIN,
+    "api": None,
+}
 """What each area asks for; None where it lets no person in, only software with a token. An area that is not here fails
 the test."""
 

@@ -1,0 +1,86 @@
+"""The blocklist, for moderators: every entry, what it has stopped, and how to take it back."""
+
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from PIL import Image
+
+from .. import entries, review
+from ..canonical import encode
+from ..context import parts
+from ..database import writing
+from ..models import Entry, Role
+from ..views import SIDE
+from .answers import back
+from .session import only
+
+bp = Blueprint("blocklist", __name__, url_prefix="/blocklist")
+bp.before_request(only(Role.MODERATOR))
+
+STOPPED = 60
+"""Pictures that the page of an entry shows."""
+
+LOOK_SIDE = 256
+"""The longest side, in pixels, of the picture that stands for an entry."""
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    show = request.args.get("show", "blocking")
+    if show not in entries.SHOWS:
+        abort(404)
+    size = current_app.config["GRID_PAGE"]
+    found = entries.listed(show, request.args.get("before", type=int), size + 1)
+    return render_template(
+        "blocklist/index.html", show=show, listed=found[:size], more=len(found) > size, counts=entries.counts()
+    )
+
+
+@bp.get("/<int:entry_id>")
+def entry(entry_id: int) -> ResponseReturnValue:
+    found = _found(entry_id)
+    (listed,) = entries.with_hits([found])
+    pictures = entries.stopped(entry_id, STOPPED + 1)
+    return render_template(
+        "blocklist/entry.html",
+        entry=found,
+        listed=listed,
+        pictures=pictures[:STOPPED],
+        more=len(pictures) > STOPPED,
+        beside=entries.beside(found),
+    )
+
+
+@bp.get("/<int:entry_id>/look")
+def look(entry_id: int) -> ResponseReturnValue:
+    """What the entry's fingerprint remembers of its picture: small and grey, and still there when the file is not."""
+    row = _found(entry_id).fingerprint
+    answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
+    answer.set_etag(f"{row.id}-{row.recipe}")
+    if not request.if_none_match.contains(answer.get_etag()[0] or ""):
+        shape = min(1.0, row.aspect), min(1.0, 1 / row.aspect)
+        width, height = (max(1, round(LOOK_SIDE * side)) for side in shape)
+        levels = Image.frombytes("L", (SIDE, SIDE), row.luminance)
+        answer.data = encode(levels.resize((width, height), Image.Resampling.BICUBIC))
+    return answer.make_conditional(request)
+
+
+@bp.post("/<int:entry_id>/withdraw")
+def withdraw(entry_id: int) -> ResponseReturnValue:
+    with writing():
+        decision_id = review.withdraw(entry_id, current_user.id).id
+    flash(f"Entry {entry_id} is withdrawn: it blocks no more. What it took down stays down.", f"undo:{decision_id}")
+    return redirect(back(url_for("blocklist.entry", entry_id=entry_id)))
+
+
+@bp.post("/<int:entry_id>/restore")
+def restore(entry_id: int) -> ResponseReturnValue:
+    decision = review.restore(parts(), entry_id, current_user.id)
+    down = review.swept(decision).taken_down
+    also = f" {down} on show {'was' if down == 1 else 'were'} taken down." if down else ""
+    flash(f"Entry {entry_id} blocks again.{also}", "good")
+    return redirect(back(url_for("blocklist.entry", entry_id=entry_id)))
+
+
+def _found(entry_id: int) -> Entry:
+    return entries.find(entry_id) or abort(404)
