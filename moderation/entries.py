@@ -63,7 +63,7 @@ def with_hits(entries: Sequence[Entry]) -> list[Listed]:
         .where(*hit, Check.created >= now() - RECENT)
         .group_by(Check.entry_id)
     )
-    latest: dict[int, datetime] = {row[0]: row[1] for row in db.session.execute(last)}
+    latest: dict[int | None, datetime] = {row[0]: row[1] for row in db.session.execute(last)}
     counted = {id_: (hits, members) for id_, hits, members in db.session.execute(recent)}
     return [Listed(entry, *counted.get(entry.id, (0, 0)), latest.get(entry.id)) for entry in entries]
 

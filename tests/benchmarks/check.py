@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=100, help="Checks of each kind of picture  [default: 100]")
     parser.add_argument("--json", type=Path, help="Write the figures here too")
     wanted = parser.parse_args(argv)
-    print(f"### Checks\n\n{machine.heading()}\n", flush=True)
+    print(machine.heading(), end="\n\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="moderation-benchmark-") as place:
         rows = measure(photos.files(wanted.photos), sorted(wanted.entries), wanted.rounds, Path(place))
     print(tables(rows))

@@ -22,7 +22,7 @@ import numpy as np
 from moderation.pool import cores
 from moderation.views import VIEW
 
-from . import photos
+from . import machine, photos
 
 LOOP = """
 import glob, shelve, sys
@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="How often each of the two runs  [default: 3]")
     wanted = parser.parse_args(argv)
     given = photos.files(wanted.photos)
+    print(machine.heading(), end="\n\n")
     print(
         f"Whole programs, from start to end, on {cores()} cores: median of {wanted.rounds} rounds, turn by turn. "
         f"Larger pictures are made from the photographs: upscaled, noise of {photos.NOISE} levels, JPEG of quality "
