@@ -169,8 +169,15 @@ def test_a_file_that_is_too_large_is_said_before_it_is_sent_and_by_the_server_to
 def test_no_page_is_wider_than_the_screen(window: Callable, upload: Callable, draw: Callable) -> None:
     page = window("ada", Role.ADMIN)
     upload(page, draw(1))
+    page.goto("/review/")
+    page.get_by_role("button", name="Indecent").click()
+    expect(page.get_by_text("Indecent: no other copies on show.")).to_be_visible()
+    upload(page, near_copy(draw(1)))
     for path in (
         "/review/",
+        "/blocklist/",
+        "/blocklist/1",
+        "/review/pictures/2",
         "/review/history",
         "/review/pictures/1",
         "/picture",

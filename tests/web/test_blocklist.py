@@ -142,3 +142,12 @@ def test_a_page_elsewhere_is_never_gone_back_to(mona: Browser, block: Callable, 
     block(draw(1))
     answer = mona.post("/blocklist/1/withdraw", follow=False, back="https://elsewhere.example/blocklist/")
     assert answer.location == "/blocklist/1"
+
+
+def test_a_near_picture_is_shown_beside_what_it_came_near_to(
+    mona: Browser, block: Callable, upload: Callable, draw: Callable
+) -> None:
+    block(draw(1))
+    page = mona.get(f"/review/pictures/{upload(near_copy(draw(1)))}").text
+    assert 'href="/blocklist/1"' in page
+    assert 'src="/blocklist/1/look"' in page
