@@ -79,20 +79,37 @@ def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None) -> Deci
     """
     with writing():
         version = bump(PICTURES)
-        picture = _undecided(picture_id, seen)
-        if picture.status is Status.PENDING:
-            raise Conflict("This picture is being checked at this moment. Please try again.")
-        if picture.decision and any(entry.picture_id == picture_id for entry in picture.decision.entries):
-            raise Refusal("This picture itself was marked indecent. Undo that decision instead.")
+        picture = _approvable(picture_id, seen)
         decision = _decide(Kind.APPROVE, by_id, "")
-        waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED)
-        _exempt(picture, decision)
-        if waits:
-            picture.lease = now() + parts.lease
-        _move(picture, Status.PENDING if waits else picture.status, decision, version)
+        waits = _approve(parts, picture, decision, version)
         db.session.flush()
         decision_id = decision.id
     if waits:
+        publish(parts, picture_id)
+    return db.session.get_one(Decision, decision_id)
+
+
+def approve_all(parts: Parts, picture_ids: Iterable[int], by_id: int) -> Decision:
+    """These pictures, undecided until now, are fine: one decision, which is taken back at once.
+
+    What somebody has decided meanwhile is left out. Raises `Conflict` if that leaves none.
+    """
+    waiting = []
+    with writing():
+        version = bump(PICTURES)
+        decision = _decide(Kind.APPROVE, by_id, "")
+        for picture_id in sorted(set(picture_ids)):
+            try:
+                picture = _approvable(picture_id, seen=None)
+            except Refusal:
+                continue
+            if _approve(parts, picture, decision, version):
+                waiting.append(picture_id)
+        if not decision.actions:
+            raise Conflict("Nothing is left to approve: somebody has decided on all of these.")
+        db.session.flush()
+        decision_id = decision.id
+    for picture_id in waiting:
         publish(parts, picture_id)
     return db.session.get_one(Decision, decision_id)
 
@@ -278,6 +295,25 @@ def _undecided(picture_id: int, seen: int | None) -> Picture:
     if picture.decision_id != seen:
         raise Conflict(f"Somebody was faster: {said(picture.decision)}" if picture.decision else "It was taken back.")
     return picture
+
+
+def _approvable(picture_id: int, seen: int | None) -> Picture:
+    picture = _undecided(picture_id, seen)
+    if picture.status is Status.PENDING:
+        raise Conflict("This picture is being checked at this moment. Please try again.")
+    if picture.decision and any(entry.picture_id == picture_id for entry in picture.decision.entries):
+        raise Refusal("This picture itself was marked indecent. Undo that decision instead.")
+    return picture
+
+
+def _approve(parts: Parts, picture: Picture, decision: Decision, version: int) -> bool:
+    """Approve it as part of a decision; whether it has to go through `publish` now."""
+    waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED)
+    _exempt(picture, decision)
+    if waits:
+        picture.lease = now() + parts.lease
+    _move(picture, Status.PENDING if waits else picture.status, decision, version)
+    return waits
 
 
 def said(decision: Decision) -> str:

@@ -1,5 +1,5 @@
-// The live grid: buttons act in place, newcomers wait in the tray, cards that others decide change where they are.
-// Without this script every button is an ordinary form.
+// The live grid: buttons act in place and can be taken back, newcomers wait in the tray, cards that others decide
+// change where they are. Without this script every button is an ordinary form; keys.js presses the same buttons.
 
 const grid = document.getElementById("grid");
 const live = document.getElementById("live");
@@ -35,33 +35,45 @@ async function ask(address, options = {}) {
 
 // --- buttons ---------------------------------------------------------------
 
-grid.addEventListener("submit", async (event) => {
+grid.addEventListener("submit", (event) => {
   event.preventDefault();
-  const form = event.target;
-  const card = form.closest(".card");
+  decide(event.target, event.target.closest(".card"));
+});
+
+// Sends a card's form, and puts the answer in the card's place. False where the answer was no.
+async function decide(form, card) {
   const buttons = card.querySelectorAll("button");
+  if ([...buttons].some((button) => button.disabled)) return false; // its answer is on its way
   const body = new FormData(form);
   const picture = card.dataset.picture;
   body.set("picture", picture);
   buttons.forEach((button) => { button.disabled = true; });
   busy += 1;
   try {
-    const { card: html } = await ask(form.action, { method: "POST", body });
-    replace(picture, html);
-    cardOf(picture).querySelector("button")?.focus({ preventScroll: true });
+    const asked = ask(form.action, { method: "POST", body });
+    if (!form.querySelector('[data-act="undo"]')) remember(asked, picture);
+    const answer = await asked;
+    const focused = cardOf(picture).contains(document.activeElement) && document.activeElement !== cardOf(picture);
+    replaceKeepingFocus(picture, answer.card);
+    if (focused) cardOf(picture).querySelector("button")?.focus({ preventScroll: true });
+    if (form.querySelector('[data-act="undo"]')) forget(picture);
+    return true;
   } catch (error) {
     buttons.forEach((button) => { button.disabled = false; });
     say(error.message);
+    return false;
   } finally {
     busy -= 1;
+    look(); // the sweep may have changed other cards here
   }
-  look(); // the sweep may have changed other cards here
-});
+}
 
 function replace(id, html) {
   const old = cardOf(id);
   const card = element(html);
-  if (old && card && old.outerHTML !== card.outerHTML) old.replaceWith(card);
+  if (!old || !card) return;
+  if (old.classList.contains("selected") && !card.classList.contains("decided")) card.classList.add("selected");
+  if (old.outerHTML !== card.outerHTML) old.replaceWith(card);
 }
 
 let silence = 0;
@@ -70,6 +82,102 @@ function say(sentence) {
   toast.hidden = false;
   clearTimeout(silence);
   silence = setTimeout(() => { toast.hidden = true; }, 8000);
+}
+
+// --- taking back -----------------------------------------------------------
+
+const UNDO_SECONDS = 30;
+const undo = document.getElementById("undo");
+const decided = []; // in this tab, and not taken back: { picture, answer }, in the order of the clicks
+let fading = 0;
+
+function remember(answer, picture) {
+  const one = { picture, answer };
+  decided.push(one);
+  const drop = () => { decided.splice(decided.indexOf(one), 1); };
+  answer.then(({ said }) => { if (decided.at(-1) === one) offer(said); }, drop);
+}
+
+function forget(picture) {
+  const place = decided.findLastIndex((one) => one.picture === picture);
+  if (place >= 0) decided.splice(place, 1);
+  undo.hidden = true;
+}
+
+function offer(sentence) {
+  undo.querySelector("p").textContent = sentence;
+  undo.hidden = false;
+  clearTimeout(fading);
+  fading = setTimeout(() => { undo.hidden = true; }, UNDO_SECONDS * 1000);
+}
+
+undo.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const last = decided.pop();
+  undo.hidden = true;
+  if (!last) return;
+  const body = new FormData(undo);
+  if (last.picture) body.set("picture", last.picture);
+  busy += 1;
+  try {
+    const { decision, said } = await last.answer;
+    const { card } = await ask(grid.dataset.undo.replace("/0/", `/${decision}/`), { method: "POST", body });
+    if (last.picture && cardOf(last.picture)) {
+      replace(last.picture, card);
+      cardOf(last.picture).focus();
+    }
+    say(`Taken back: ${said}`);
+  } catch (error) {
+    say(error.message);
+  } finally {
+    busy -= 1;
+    look();
+  }
+});
+
+// --- the rest is fine ------------------------------------------------------
+
+const rest = document.getElementById("rest");
+const seen = new Set(); // cards that have been on the screen, by the picture's number
+
+const watcher = new IntersectionObserver((changes) => {
+  for (const { target, isIntersecting } of changes) if (isIntersecting) seen.add(target.dataset.picture);
+  countRest();
+}, { threshold: 0.5 });
+
+const left = () => [...grid.querySelectorAll(".card:not(.decided)")].filter((card) => seen.has(card.dataset.picture));
+
+function watch() {
+  grid.querySelectorAll(".card").forEach((card) => watcher.observe(card));
+  countRest();
+}
+
+function countRest() {
+  const number = left().length;
+  rest.hidden = number === 0;
+  document.getElementById("rest-count").textContent = number;
+}
+
+rest.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  await approveAll(left());
+});
+
+async function approveAll(cards) {
+  const body = new FormData(rest);
+  body.delete("picture");
+  cards.forEach((card) => body.append("picture", card.dataset.picture));
+  busy += 1;
+  try {
+    const asked = ask(rest.action, { method: "POST", body });
+    remember(asked);
+    await asked;
+  } catch (error) {
+    say(error.message);
+  } finally {
+    busy -= 1;
+    look();
+  }
 }
 
 // --- what is new -----------------------------------------------------------
@@ -103,9 +211,7 @@ function state(sentence, kind) {
 
 function take({ id, html, undecided, status }) {
   if (cardOf(id)) {
-    // A card with the focus inside keeps it: it is somebody's, and was just answered.
-    if (!cardOf(id).contains(document.activeElement)) replace(id, html);
-    else replaceKeepingFocus(id, html);
+    replaceKeepingFocus(id, html);
     return;
   }
   const newest = Number(grid.querySelector(".card")?.dataset.picture || 0);
@@ -120,8 +226,11 @@ function take({ id, html, undecided, status }) {
 }
 
 function replaceKeepingFocus(id, html) {
+  const whole = cardOf(id) === document.activeElement;
   const place = [...cardOf(id).querySelectorAll("a, button")].indexOf(document.activeElement);
   replace(id, html);
+  if (whole) cardOf(id).focus({ preventScroll: true });
+  if (place < 0) return;
   const targets = cardOf(id).querySelectorAll("a, button");
   targets[Math.min(place, targets.length - 1)]?.focus({ preventScroll: true });
 }
@@ -138,6 +247,7 @@ function tray() {
     return small;
   }));
   empty.hidden = grid.querySelector(".card") !== null;
+  watch();
 }
 
 function release() {
@@ -151,7 +261,7 @@ showNew.addEventListener("click", () => {
   const first = release();
   tray();
   window.scrollTo({ top: 0 });
-  cardOf(first)?.querySelector("a")?.focus({ preventScroll: true });
+  cardOf(first)?.focus({ preventScroll: true });
 });
 
 function count(counts) {
@@ -176,4 +286,5 @@ setInterval(() => {
 }, 30_000);
 
 document.addEventListener("visibilitychange", look);
+watch();
 look();

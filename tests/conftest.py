@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import random
 import shutil
@@ -15,7 +16,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from PIL import Image
 
-from moderation import accounts
+from moderation import accounts, uploads
 from moderation.app import create_app, migrate
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
@@ -23,7 +24,7 @@ from moderation.drawing import draw as draw_picture
 from moderation.engines import ENGINES, AutoEngine
 from moderation.fingerprint import Fingerprint
 from moderation.index import Engine, ScanEngine
-from moderation.models import Role
+from moderation.models import Picture, Role, Status
 from moderation.multi_index import MultiIndexEngine
 from moderation.parts import Parts
 from moderation.views import VIEW
@@ -136,6 +137,19 @@ def moved(print_: Fingerprint, dhash: int, phash: int) -> Fingerprint:
         views["phash"][:, bit % 4] ^= np.uint64(1 << (bit // 4))
     pixels = hashlib.sha256(views.tobytes()).digest()
     return dataclasses.replace(print_, views=views, luminance=255 - print_.luminance, pixels=pixels)
+
+
+@pytest.fixture
+def arrive(parts: Parts, person: Callable[..., int]) -> Callable[[bytes], int]:
+    """`arrive(picture)` is an upload by a member of its own; returns the picture's number."""
+    members = (f"member{number}" for number in itertools.count())
+    return lambda data: uploads.receive(parts, person(next(members)), data).id
+
+
+def status(picture_id: int) -> Status:
+    """Where the picture is now, whoever moved it."""
+    db.session.rollback()
+    return db.session.get_one(Picture, picture_id).status
 
 
 @pytest.fixture

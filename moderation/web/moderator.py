@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from .. import pictures, replica, review
 from ..context import parts
+from ..errors import Refusal
 from ..models import Decision, Picture, Role
 from .answers import back, wants_json
 from .session import only
@@ -82,6 +83,15 @@ def approve(picture_id: int) -> ResponseReturnValue:
     return _decided(decision, picture_id)
 
 
+@bp.post("/approve")
+def approve_all() -> ResponseReturnValue:
+    """The rest is fine: every undecided card that was on the screen, in one decision."""
+    chosen = request.form.getlist("picture", type=int)
+    if not chosen:
+        raise Refusal("There is nothing to approve here: every picture on this page is decided.")
+    return _decided(review.approve_all(parts(), chosen, current_user.id), None)
+
+
 @bp.post("/decisions/<int:decision_id>/undo")
 def undo(decision_id: int) -> ResponseReturnValue:
     decision = review.undo(parts(), decision_id, current_user.id)
@@ -103,9 +113,9 @@ def _seen() -> int | None:
 def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
     """The card as it is now, for the script; else back to the page, which says what was done."""
     found = pictures.find(picture_id) if picture_id else None
-    if wants_json():
-        return {"card": _card(found) if found else "", "decision": decision.id}
     sentence = render_template("moderator/_said.html", decision=decision).strip()
+    if wants_json():
+        return {"card": _card(found) if found else "", "decision": decision.id, "said": sentence}
     flash(sentence, "undone" if decision.undone else f"undo:{decision.id}")
     return redirect(back(url_for("moderator.grid")))
 

@@ -21,13 +21,6 @@ def ada(sign_in: Callable) -> Browser:
 
 
 @pytest.fixture
-def upload(parts: Parts, person: Callable) -> Callable[[bytes], int]:
-    """Each picture by a member of its own; returns the picture's number."""
-    members = iter(f"member{number}" for number in range(100))
-    return lambda data: uploads.receive(parts, person(next(members)), data).id
-
-
-@pytest.fixture
 def mona(person: Callable) -> int:
     return person("mona", Role.MODERATOR)
 
@@ -57,11 +50,11 @@ def test_a_new_site_says_what_to_do(ada: Browser) -> None:
     assert "<svg" not in page
 
 
-def test_the_cards_explain_themselves(ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int) -> None:
-    numbers = [upload(draw(1)), upload(near_copy(draw(1))), upload(draw(2))]
+def test_the_cards_explain_themselves(ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int) -> None:
+    numbers = [arrive(draw(1)), arrive(near_copy(draw(1))), arrive(draw(2))]
     review.mark(parts, numbers[0], mona, None)
     for scale in (0.5, 0.6, 0.8, 0.9, 1.2, 1.5):
-        upload(near_copy(draw(1), scale=scale))
+        arrive(near_copy(draw(1), scale=scale))
     page = ada.get("/admin/").text
     cards = figures(page)
     assert cards["Stopped at the door"] == (
@@ -90,11 +83,11 @@ def test_figures_go_back_as_far_as_is_asked(ada: Browser) -> None:
 
 
 def test_entries_are_listed_and_can_be_withdrawn_and_restored(
-    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
 ) -> None:
-    number = upload(draw(1))
+    number = arrive(draw(1))
     review.mark(parts, number, mona, None, "Nudity")
-    upload(near_copy(draw(1)))
+    arrive(near_copy(draw(1)))
     (row,) = table(ada.get("/admin/").text, "entries")
     assert row[:3] == ["1", f"Picture {number}", "Nudity"]
     assert row[3].startswith("mona")
@@ -110,7 +103,7 @@ def test_entries_are_listed_and_can_be_withdrawn_and_restored(
     assert withdrawal.by.name == "ada"
     assert table(page.text, "entries")[0][7:] == ["withdrawn", "Restore"]
     assert db.session.get_one(Entry, 1).withdrawn
-    assert uploads.get(upload(near_copy(draw(1), scale=0.9))).status is Status.PUBLISHED
+    assert uploads.get(arrive(near_copy(draw(1), scale=0.9))).status is Status.PUBLISHED
 
     assert ada.post("/blocklist/1/withdraw").status_code == 409
     ada.post(f"/review/decisions/{withdrawal.id}/undo")
@@ -118,9 +111,9 @@ def test_entries_are_listed_and_can_be_withdrawn_and_restored(
 
 
 def test_an_entry_whose_mark_was_taken_back_cannot_be_restored(
-    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
 ) -> None:
-    review.undo(parts, review.mark(parts, upload(draw(1)), mona, None).id, mona)
+    review.undo(parts, review.mark(parts, arrive(draw(1)), mona, None).id, mona)
     assert table(ada.get("/admin/").text, "entries")[0][7:] == ["taken back", ""]
 
 
@@ -131,10 +124,10 @@ def test_there_is_no_such_entry(ada: Browser) -> None:
 
 
 def test_people_are_listed_with_their_uploads(
-    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
 ) -> None:
-    review.mark(parts, upload(draw(1)), mona, None)
-    upload(near_copy(draw(1)))
+    review.mark(parts, arrive(draw(1)), mona, None)
+    arrive(near_copy(draw(1)))
     rows = table(ada.get("/admin/people").text, "people")
     assert [row[0] for row in rows] == ["ada you", "member0", "member1", "mona"]
     assert [row[2:5] for row in rows] == [["0"] * 3, ["1", "0", "1"], ["1", "1", "0"], ["0"] * 3]
@@ -186,10 +179,10 @@ def test_the_last_admin_stays_one(ada: Browser, sign_in: Callable) -> None:
 
 
 def test_pages_keep_to_the_content_security_policy(
-    ada: Browser, parts: Parts, upload: Callable, draw: Callable, mona: int
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
 ) -> None:
-    review.mark(parts, upload(draw(1)), mona, None)
-    upload(near_copy(draw(1)))
+    review.mark(parts, arrive(draw(1)), mona, None)
+    arrive(near_copy(draw(1)))
     for path in ("/admin/", "/admin/people"):
         assert not re.search(r"\sstyle=|<style|<script|\son\w+=", ada.get(path).text)
 

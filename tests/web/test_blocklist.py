@@ -7,25 +7,17 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from moderation import review, uploads
-from moderation.database import db
+from moderation import review
 from moderation.fingerprint import fingerprint_bytes
-from moderation.models import Picture, Role, Status
+from moderation.models import Role, Status
 from moderation.parts import Parts
-from tests.conftest import near_copy
+from tests.conftest import near_copy, status
 from tests.web.conftest import Browser
 
 
 @pytest.fixture
 def mona(sign_in: Callable) -> Browser:
     return sign_in("mona", Role.MODERATOR)
-
-
-@pytest.fixture
-def upload(parts: Parts, person: Callable) -> Callable[[bytes], int]:
-    """Each picture by a member of its own; returns the picture's number."""
-    members = iter(f"member{number}" for number in range(100))
-    return lambda data: uploads.receive(parts, person(next(members)), data).id
 
 
 @pytest.fixture
@@ -40,11 +32,6 @@ def block(parts: Parts) -> Callable[..., int]:
     return import_
 
 
-def status(picture_id: int) -> Status:
-    db.session.rollback()
-    return db.session.get_one(Picture, picture_id).status
-
-
 def rows(page: str) -> list[str]:
     """The text of each entry's row, as a person reads it."""
     body = re.findall(r"<tr[^>]*>(.*?)</tr>", page.partition("<tbody>")[2], re.S)
@@ -52,10 +39,10 @@ def rows(page: str) -> list[str]:
 
 
 def test_an_entry_is_listed_with_its_hits_of_the_last_thirty_days(
-    mona: Browser, block: Callable, upload: Callable, draw: Callable
+    mona: Browser, block: Callable, arrive: Callable, draw: Callable
 ) -> None:
     block(draw(1), draw(2))
-    hit = upload(near_copy(draw(1)))
+    hit = arrive(near_copy(draw(1)))
     first, second = rows(mona.get("/blocklist/").text)
     assert first.startswith("Entry 2 Nudity the command line, imported")
     assert re.search(r" 0 0 never Withdraw$", first)
@@ -65,10 +52,10 @@ def test_an_entry_is_listed_with_its_hits_of_the_last_thirty_days(
     assert f"/review/pictures/{hit}" in page
 
 
-def test_the_filters_show_what_they_say(mona: Browser, block: Callable, upload: Callable, draw: Callable) -> None:
+def test_the_filters_show_what_they_say(mona: Browser, block: Callable, arrive: Callable, draw: Callable) -> None:
     block(draw(1), draw(2))
-    mona.post(f"/review/pictures/{upload(draw(3))}/mark")
-    upload(near_copy(draw(1)))
+    mona.post(f"/review/pictures/{arrive(draw(3))}/mark")
+    arrive(near_copy(draw(1)))
     mona.post("/blocklist/2/withdraw")
     shown = {
         show: [row.split()[1] for row in rows(mona.get(f"/blocklist/?show={show}").text)]
@@ -88,13 +75,13 @@ def test_a_long_list_has_pages(app, mona: Browser, block: Callable, draw: Callab
 
 
 def test_a_withdrawn_entry_lets_copies_in_and_a_restored_one_takes_them_down_again(
-    mona: Browser, block: Callable, upload: Callable, draw: Callable
+    mona: Browser, block: Callable, arrive: Callable, draw: Callable
 ) -> None:
     block(draw(1))
     page = mona.post("/blocklist/1/withdraw", back="/blocklist/")
     assert page.request.path == "/blocklist/"
     assert "Entry 1 is withdrawn: it blocks no more." in page.text
-    number = upload(near_copy(draw(1)))
+    number = arrive(near_copy(draw(1)))
     assert status(number) is Status.PUBLISHED
 
     page = mona.post("/blocklist/1/restore")
@@ -104,8 +91,8 @@ def test_a_withdrawn_entry_lets_copies_in_and_a_restored_one_takes_them_down_aga
     assert mona.post("/blocklist/1/restore").status_code == 409
 
 
-def test_what_was_taken_back_with_its_mark_is_not_restored(mona: Browser, upload: Callable, draw: Callable) -> None:
-    number = upload(draw(1))
+def test_what_was_taken_back_with_its_mark_is_not_restored(mona: Browser, arrive: Callable, draw: Callable) -> None:
+    number = arrive(draw(1))
     mona.post(f"/review/pictures/{number}/mark")
     mona.post("/review/decisions/1/undo")
     assert "Mark the picture again." in mona.post("/blocklist/1/restore").text
@@ -114,9 +101,9 @@ def test_what_was_taken_back_with_its_mark_is_not_restored(mona: Browser, upload
 
 
 def test_an_import_is_taken_back_whole_from_any_of_its_entries(
-    mona: Browser, block: Callable, upload: Callable, draw: Callable
+    mona: Browser, block: Callable, arrive: Callable, draw: Callable
 ) -> None:
-    number = upload(near_copy(draw(2)))
+    number = arrive(near_copy(draw(2)))
     decision = block(draw(1), draw(2), draw(3))
     assert status(number) is Status.REMOVED
     page = mona.get("/blocklist/1").text
@@ -145,9 +132,9 @@ def test_a_page_elsewhere_is_never_gone_back_to(mona: Browser, block: Callable, 
 
 
 def test_a_near_picture_is_shown_beside_what_it_came_near_to(
-    mona: Browser, block: Callable, upload: Callable, draw: Callable
+    mona: Browser, block: Callable, arrive: Callable, draw: Callable
 ) -> None:
     block(draw(1))
-    page = mona.get(f"/review/pictures/{upload(near_copy(draw(1)))}").text
+    page = mona.get(f"/review/pictures/{arrive(near_copy(draw(1)))}").text
     assert 'href="/blocklist/1"' in page
     assert 'src="/blocklist/1/look"' in page

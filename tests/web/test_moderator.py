@@ -5,37 +5,26 @@ from collections.abc import Callable
 from io import BytesIO
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 
-from moderation import review, uploads
+from moderation import review
 from moderation.database import db
-from moderation.models import Decision, Picture, Role, Status
+from moderation.models import Decision, Role, Status
 from moderation.parts import Parts
-from tests.conftest import near_copy, save
+from tests.conftest import near_copy, save, status
 
 
-def status(picture_id: int) -> Status:
-    db.session.rollback()
-    return db.session.get_one(Picture, picture_id).status
-
-
-@pytest.fixture
-def upload(parts: Parts, person: Callable) -> Callable[[bytes], int]:
-    """Each picture by a member of its own; returns the picture's number."""
-    members = iter(f"member{number}" for number in range(100))
-    return lambda data: uploads.receive(parts, person(next(members)), data).id
-
-
-def test_the_grid_shows_the_newest_first(sign_in: Callable, upload: Callable, draw: Callable) -> None:
-    numbers = [upload(draw(seed)) for seed in range(3)]
+def test_the_grid_shows_the_newest_first(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
+    numbers = [arrive(draw(seed)) for seed in range(3)]
     page = sign_in("mona", Role.MODERATOR).get("/review/").text
     places = [page.index(f'id="picture-{number}"') for number in numbers]
     assert places == sorted(places, reverse=True)
 
 
-def test_one_click_takes_every_copy_down_and_says_how_many(sign_in: Callable, upload: Callable, draw: Callable) -> None:
-    copies = [upload(draw(1)), upload(near_copy(draw(1))), upload(near_copy(draw(1), scale=1.4))]
-    other = upload(draw(2))
+def test_one_click_takes_every_copy_down_and_says_how_many(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
+    copies = [arrive(draw(1)), arrive(near_copy(draw(1))), arrive(near_copy(draw(1), scale=1.4))]
+    other = arrive(draw(2))
     mona = sign_in("mona", Role.MODERATOR)
     answer = mona.post(f"/review/pictures/{copies[1]}/mark")
     assert "Indecent: 2 other copies taken down." in answer.text
@@ -44,8 +33,8 @@ def test_one_click_takes_every_copy_down_and_says_how_many(sign_in: Callable, up
     assert "refused" in sign_in("max").upload(near_copy(draw(1), scale=0.5)).text
 
 
-def test_undo_is_offered_at_once_and_in_the_history(sign_in: Callable, upload: Callable, draw: Callable) -> None:
-    number = upload(draw(1))
+def test_undo_is_offered_at_once_and_in_the_history(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
+    number = arrive(draw(1))
     mona = sign_in("mona", Role.MODERATOR)
     answer = mona.post(f"/review/pictures/{number}/mark")
     decision = db.session.query(Decision).one().id
@@ -56,9 +45,9 @@ def test_undo_is_offered_at_once_and_in_the_history(sign_in: Callable, upload: C
 
 
 def test_approving_takes_a_picture_off_the_grid_and_leaves_it_on_show(
-    sign_in: Callable, upload: Callable, draw: Callable
+    sign_in: Callable, arrive: Callable, draw: Callable
 ) -> None:
-    number = upload(draw(1))
+    number = arrive(draw(1))
     mona = sign_in("mona", Role.MODERATOR)
     assert "OK." in mona.post(f"/review/pictures/{number}/approve").text
     assert f'id="picture-{number}"' not in mona.get("/review/").text
@@ -67,9 +56,9 @@ def test_approving_takes_a_picture_off_the_grid_and_leaves_it_on_show(
 
 
 def test_the_slower_of_two_moderators_is_told_who_decided_what(
-    sign_in: Callable, upload: Callable, draw: Callable
+    sign_in: Callable, arrive: Callable, draw: Callable
 ) -> None:
-    number = upload(draw(1))
+    number = arrive(draw(1))
     sign_in("ana", Role.MODERATOR).post(f"/review/pictures/{number}/approve")
     mona = sign_in("mona", Role.MODERATOR)
     answer = mona.post(f"/review/pictures/{number}/mark", seen="")
@@ -79,8 +68,8 @@ def test_the_slower_of_two_moderators_is_told_who_decided_what(
     assert "OK by ana." in mona.get("/review/?show=all").text
 
 
-def test_the_script_gets_the_card_as_it_is_now(sign_in: Callable, upload: Callable, draw: Callable) -> None:
-    number = upload(draw(1))
+def test_the_script_gets_the_card_as_it_is_now(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
+    number = arrive(draw(1))
     answer = sign_in("mona", Role.MODERATOR).post(f"/review/pictures/{number}/mark", json=True)
     assert answer.json is not None
     assert f'id="picture-{number}"' in answer.json["card"]
@@ -88,12 +77,12 @@ def test_the_script_gets_the_card_as_it_is_now(sign_in: Callable, upload: Callab
 
 
 def test_an_open_grid_hears_of_uploads_and_of_what_others_decide(
-    sign_in: Callable, upload: Callable, draw: Callable
+    sign_in: Callable, arrive: Callable, draw: Callable
 ) -> None:
     mona = sign_in("mona", Role.MODERATOR)
     version = mona.get("/review/changes?since=0").json
     assert version is None or version["cards"] == []
-    first = upload(draw(1))
+    first = arrive(draw(1))
     news = mona.get("/review/changes?since=0").json
     assert [card["id"] for card in news["cards"]] == [first]
     assert news["counts"]["undecided"] == 1
@@ -109,10 +98,10 @@ def test_an_open_grid_hears_of_uploads_and_of_what_others_decide(
 
 
 def test_a_long_absence_is_caught_up_in_pieces(
-    sign_in: Callable, upload: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch
+    sign_in: Callable, arrive: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("moderation.web.moderator.CHANGES", 2)
-    numbers = {upload(draw(seed)) for seed in range(5)}
+    numbers = {arrive(draw(seed)) for seed in range(5)}
     mona, heard, since = sign_in("mona", Role.MODERATOR), set(), 0
     while (answer := mona.get(f"/review/changes?since={since}")).status_code == 200:
         heard |= {card["id"] for card in answer.json["cards"]}
@@ -121,10 +110,10 @@ def test_a_long_absence_is_caught_up_in_pieces(
 
 
 def test_a_picture_page_shows_the_distances_to_the_entries_it_came_near(
-    sign_in: Callable, upload: Callable, draw: Callable, parts: Parts, person: Callable
+    sign_in: Callable, arrive: Callable, draw: Callable, parts: Parts, person: Callable
 ) -> None:
-    review.mark(parts, upload(draw(1)), person("mona", Role.MODERATOR), None)
-    number = upload(near_copy(draw(1)))
+    review.mark(parts, arrive(draw(1)), person("mona", Role.MODERATOR), None)
+    number = arrive(near_copy(draw(1)))
     page = sign_in("ana", Role.MODERATOR).get(f"/review/pictures/{number}").text
     assert "of 64 bits" in page
     assert "of 256 bits" in page
@@ -133,22 +122,22 @@ def test_a_picture_page_shows_the_distances_to_the_entries_it_came_near(
 
 
 def test_a_picture_page_says_in_which_views_a_disguised_copy_was_seen_and_how_far_it_agrees(
-    sign_in: Callable, upload: Callable, draw: Callable, parts: Parts, person: Callable
+    sign_in: Callable, arrive: Callable, draw: Callable, parts: Parts, person: Callable
 ) -> None:
-    review.mark(parts, upload(draw(1)), person("mona", Role.MODERATOR), None)
+    review.mark(parts, arrive(draw(1)), person("mona", Role.MODERATOR), None)
     image = Image.open(BytesIO(draw(1)))
     edge = image.width // 20
-    number = upload(save(image.crop((edge, edge, image.width - edge, image.height - edge))))
+    number = arrive(save(image.crop((edge, edge, image.width - edge, image.height - edge))))
     page = sign_in("ana", Role.MODERATOR).get(f"/review/pictures/{number}").text
     assert "<td>centre against whole</td>" in page
     assert re.search(r"<td>(9\d|100) %</td>", page)
 
 
 def test_a_refused_picture_that_a_person_finds_fine_comes_on_show(
-    sign_in: Callable, upload: Callable, draw: Callable, parts: Parts, person: Callable
+    sign_in: Callable, arrive: Callable, draw: Callable, parts: Parts, person: Callable
 ) -> None:
-    review.mark(parts, upload(draw(1)), person("mona", Role.MODERATOR), None)
-    number = upload(near_copy(draw(1)))
+    review.mark(parts, arrive(draw(1)), person("mona", Role.MODERATOR), None)
+    number = arrive(near_copy(draw(1)))
     assert status(number) is Status.REFUSED
     ana = sign_in("ana", Role.MODERATOR)
     assert f'id="picture-{number}"' in ana.get("/review/?show=refused").text
@@ -163,3 +152,21 @@ def test_what_does_not_exist_is_said_plainly(sign_in: Callable, path: str) -> No
     answer = sign_in("mona", Role.MODERATOR).post(path)
     assert answer.status_code == 404
     assert "There is no" in answer.text
+
+
+def test_the_rest_is_approved_in_one_decision_that_is_taken_back_at_once(
+    sign_in: Callable, arrive: Callable, draw: Callable, parts: Parts, person: Callable
+) -> None:
+    ana = person("ana", Role.MODERATOR)
+    review.mark(parts, arrive(draw(9)), ana, None)
+    indecent, fine, held = arrive(draw(1)), arrive(draw(2)), arrive(draw(3))
+    review.mark(parts, indecent, ana, None)
+    mona = sign_in("mona", Role.MODERATOR)
+    answer = mona.post("/review/approve", picture=[str(indecent), str(fine), str(held), "9999"])
+    assert "OK: 2 pictures in one decision." in answer.text
+    assert status(indecent) is Status.REMOVED
+    assert f'id="picture-{fine}"' not in mona.get("/review/").text
+    assert "Undo all 2" in mona.get("/review/?show=all").text
+    assert mona.post("/review/approve", picture=[str(fine)]).status_code == 409
+    mona.post(f"/review/decisions/{db.session.scalar(sa.select(sa.func.max(Decision.id)))}/undo")
+    assert f'id="picture-{fine}"' in mona.get("/review/").text
