@@ -23,6 +23,9 @@ STEPS = (0, 1, 4, VERIFIED)
 TOGETHER = 16
 """Pictures on show whose pixels are compared together."""
 
+AT_ONCE = 500_000
+"""So many pictures on show are compared with a mark by all their views before it returns; more, by the direct ones."""
+
 BATCH = 256
 """Pictures on show whose luminances are read together."""
 

@@ -1,7 +1,7 @@
 """What moderators do: mark, approve, undo; the sweep that a mark brings about; work that a crash left behind."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
@@ -13,7 +13,7 @@ from .columns import now
 from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint
-from .judging import copies
+from .judging import AT_ONCE, copies
 from .matching import Verdict
 from .models import (
     SWEPT,
@@ -35,9 +35,6 @@ log = logging.getLogger(__name__)
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
 
-AT_ONCE = 500_000
-"""So many pictures a mark sweeps by all their views before it returns; among more, by the direct ones."""
-
 MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)
 
 
@@ -49,24 +46,31 @@ class Sweep:
     held: int
 
 
-def mark(parts: Parts, picture_id: int, by_id: int, seen: int | None, reason: str = INDECENT) -> Decision:
+def mark(
+    parts: Parts,
+    picture_id: int,
+    by_id: int,
+    seen: int | None,
+    reason: str = INDECENT,
+    spare: Collection[int] = (),
+) -> Decision:
     """This picture is indecent: block its fingerprint, take it down, and every near copy with it.
 
-    `seen` is the decision that the moderator saw standing on the picture, None where there was none. When this has
-    returned, no near copy is on show. Raises `Conflict` if somebody was faster.
+    `seen` is the decision that the moderator saw standing on the picture, None where there was none. `spare` are
+    pictures that the moderator has looked at and that are not copies: the entry is never held against them. When this
+    has returned, no other near copy is on show. Raises `Conflict` if somebody was faster.
     """
     with writing():
         bump(BLOCKLIST)
         version = bump(PICTURES)
-        picture = _undecided(picture_id, seen)
-        if picture.status not in MARKABLE:
-            raise Conflict(f"This picture is not on show: it is {picture.status}.")
-        if picture.fingerprint is None:
-            raise Refusal("This picture could not be fingerprinted, so it cannot be blocked. It stays hidden.")
+        picture = markable(picture_id, seen)
         decision = _decide(Kind.MARK, by_id, reason, lease=now() + parts.lease)
-        blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
+        assert picture.fingerprint is not None
+        entry = blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
         _move(picture, never_shown(picture), decision, version)
         db.session.flush()
+        spared = db.session.scalars(sa.select(Picture.id).where(Picture.id.in_(spare), Picture.id != picture_id)).all()
+        db.session.add_all(Exemption(picture_id=id_, entry_id=entry.id, decision_id=decision.id) for id_ in spared)
         decision_id = decision.id
     sweep(parts, decision_id)
     return db.session.get_one(Decision, decision_id)
@@ -285,6 +289,16 @@ def _claim(
     with writing():
         renewed = sa.update(kind).where(kind.lease < moment, also).values(lease=now() + parts.lease).returning(kind.id)
         return [(kind, id_) for id_ in db.session.scalars(renewed).all()]
+
+
+def markable(picture_id: int, seen: int | None) -> Picture:
+    """The picture, if it can be marked: it lies before moderators, as the one who asks saw it."""
+    picture = _undecided(picture_id, seen)
+    if picture.status not in MARKABLE:
+        raise Conflict(f"This picture is not on show: it is {picture.status}.")
+    if picture.fingerprint is None:
+        raise Refusal("This picture could not be fingerprinted, so it cannot be blocked. It stays hidden.")
+    return picture
 
 
 def _undecided(picture_id: int, seen: int | None) -> Picture:

@@ -40,7 +40,7 @@ grid.addEventListener("submit", (event) => {
   decide(event.target, event.target.closest(".card"));
 });
 
-// Sends a card's form, and puts the answer in the card's place. False where the answer was no.
+// Sends a card's form, and puts the answer in the card's place. False where that was not to be.
 async function decide(form, card) {
   const buttons = card.querySelectorAll("button");
   if ([...buttons].some((button) => button.disabled)) return false; // its answer is on its way
@@ -50,9 +50,13 @@ async function decide(form, card) {
   buttons.forEach((button) => { button.disabled = true; });
   busy += 1;
   try {
-    const asked = ask(form.action, { method: "POST", body });
+    const asked = send(form.action, body, card);
     if (!form.querySelector('[data-act="undo"]')) remember(asked, picture);
     const answer = await asked;
+    if (!answer) {
+      buttons.forEach((button) => { button.disabled = false; });
+      return false;
+    }
     const focused = cardOf(picture).contains(document.activeElement) && document.activeElement !== cardOf(picture);
     replaceKeepingFocus(picture, answer.card);
     if (focused) cardOf(picture).querySelector("button")?.focus({ preventScroll: true });
@@ -66,6 +70,16 @@ async function decide(form, card) {
     busy -= 1;
     look(); // the sweep may have changed other cards here
   }
+}
+
+// The answer to a form; where a large sweep is asked about first, the answer to what the moderator says; else null.
+async function send(address, body, card) {
+  const answer = await ask(address, { method: "POST", body });
+  if (!answer.ask) return answer;
+  busy -= 1; // news may come while somebody thinks
+  const chosen = await choose(answer.ask, card);
+  busy += 1;
+  return chosen && ask(address, { method: "POST", body: chosen });
 }
 
 function replace(id, html) {
@@ -95,7 +109,10 @@ function remember(answer, picture) {
   const one = { picture, answer };
   decided.push(one);
   const drop = () => { decided.splice(decided.indexOf(one), 1); };
-  answer.then(({ said }) => { if (decided.at(-1) === one) offer(said); }, drop);
+  answer.then((given) => {
+    if (!given) drop();
+    else if (decided.at(-1) === one) offer(given.said);
+  }, drop);
 }
 
 function forget(picture) {
@@ -120,7 +137,8 @@ undo.addEventListener("submit", async (event) => {
   if (last.picture) body.set("picture", last.picture);
   busy += 1;
   try {
-    const { decision, said } = await last.answer;
+    const { decision, said } = await last.answer ?? {};
+    if (!decision) return;
     const { card } = await ask(grid.dataset.undo.replace("/0/", `/${decision}/`), { method: "POST", body });
     if (last.picture && cardOf(last.picture)) {
       replace(last.picture, card);

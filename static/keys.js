@@ -27,7 +27,7 @@ const actions = new Map(KEYS.flatMap(([names, , action]) => names.map((name) => 
 let last = null; // the number of the picture that the keys are at
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || help.open) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || help.open || grid.querySelector(".ask")) return;
   if (!on.checked || event.target.matches("input, select, textarea")) return;
   // Space and Enter on a button or a link are the browser's.
   if (event.key === "Enter" && event.target.matches("a, button")) return;

@@ -8,6 +8,7 @@ from .. import pictures, replica, review
 from ..context import parts
 from ..errors import Refusal
 from ..models import Decision, Picture, Role
+from ..reach import Reach, reach
 from .answers import back, wants_json
 from .session import only
 
@@ -73,8 +74,14 @@ def picture(picture_id: int) -> ResponseReturnValue:
 
 @bp.post("/pictures/<int:picture_id>/mark")
 def mark(picture_id: int) -> ResponseReturnValue:
-    decision = review.mark(parts(), picture_id, current_user.id, _seen())
-    return _decided(decision, picture_id)
+    """One click; a mark that would take very much down, or what was found OK, shows that first and asks."""
+    spare: set[int] = set()
+    if "listed" in request.form:
+        ticked = set() if "only" in request.form else set(request.form.getlist("take", type=int))
+        spare = set(request.form.getlist("listed", type=int)) - ticked
+    elif (found := reach(parts(), review.markable(picture_id, _seen()))).large:
+        return _ask(found, picture_id)
+    return _decided(review.mark(parts(), picture_id, current_user.id, _seen(), spare=spare), picture_id)
 
 
 @bp.post("/pictures/<int:picture_id>/approve")
@@ -103,6 +110,14 @@ def history() -> ResponseReturnValue:
     size = current_app.config["GRID_PAGE"]
     found = pictures.history(request.args.get("before", type=int), size + 1)
     return render_template("moderator/history.html", decisions=found[:size], more=len(found) > size)
+
+
+def _ask(found: Reach, picture_id: int) -> ResponseReturnValue:
+    """The panel that lists what a mark would take down, for the script; else a page of it."""
+    page = {"reach": found, "picture": pictures.find(picture_id), "back": back(url_for("moderator.grid"))}
+    if wants_json():
+        return {"ask": render_template("moderator/_ask.html", **page)}
+    return render_template("moderator/ask.html", **page)
 
 
 def _seen() -> int | None:

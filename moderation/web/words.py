@@ -4,6 +4,7 @@ from datetime import datetime
 
 from ..columns import now
 from ..models import Decision, Kind, Match, Status
+from ..reach import found_ok
 from ..review import swept
 from ..views import labels
 
@@ -65,4 +66,5 @@ FILTERS = {
     "by": by,
     "seen_in": seen_in,
     "swept": swept,
+    "found_ok": found_ok,
 }

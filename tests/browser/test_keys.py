@@ -102,7 +102,7 @@ def test_undo_goes_back_one_decision_at_a_time_and_puts_the_focus_there(
     assert status(first) is Status.PUBLISHED
 
 
-def test_undo_of_a_sweep_of_seven_brings_all_of_them_back(mona: Page, arrive: Callable, draw: Callable) -> None:
+def test_undo_of_a_sweep_brings_all_of_it_back(mona: Page, arrive: Callable, draw: Callable) -> None:
     copies = [arrive(near_copy(draw(1), scale=1 - place / 20)) for place in range(5)]
     mona.reload()
     press(mona, "j", "x")

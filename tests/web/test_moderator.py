@@ -170,3 +170,29 @@ def test_the_rest_is_approved_in_one_decision_that_is_taken_back_at_once(
     assert mona.post("/review/approve", picture=[str(fine)]).status_code == 409
     mona.post(f"/review/decisions/{db.session.scalar(sa.select(sa.func.max(Decision.id)))}/undo")
     assert f'id="picture-{fine}"' in mona.get("/review/").text
+
+
+def test_without_a_script_a_large_sweep_is_asked_about_on_a_page_of_its_own(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    first, *others = [arrive(near_copy(draw(1), scale=1 - place / 40)) for place in range(7)]
+    ana = sign_in("ana", Role.MODERATOR)
+    asked = ana.post(f"/review/pictures/{first}/mark", back="/review/?show=all").text
+    assert "This takes down 6 other pictures of 6 members" in asked
+    assert 'value="/review/?show=all"' in asked
+    assert status(first) is Status.PUBLISHED
+    ana.post(f"/review/pictures/{first}/mark", listed=others, take=others[:2])
+    assert [status(number) for number in others] == [Status.REMOVED] * 2 + [Status.PUBLISHED] * 4
+    ana.post(f"/review/pictures/{others[2]}/mark", listed=others[3:], take=others[3:], only="")
+    assert [status(number) for number in others[2:]] == [Status.REMOVED] + [Status.PUBLISHED] * 3
+
+
+def test_what_somebody_has_found_ok_is_not_swept_up_unasked(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    first, second = arrive(draw(1)), arrive(near_copy(draw(1)))
+    sign_in("ben", Role.MODERATOR).post(f"/review/pictures/{second}/approve")
+    asked = sign_in("ana", Role.MODERATOR).post(f"/review/pictures/{first}/mark").text
+    assert "Somebody has found 1 of them OK." in asked
+    assert "OK by ben" in asked
+    assert status(first) is status(second) is Status.PUBLISHED
