@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from .database import db
 from .errors import Conflict, NotFound, Refusal
 from .models import Account, Role
+from .shield import LEVELS
 
 PASSWORD_LENGTH = range(10, 201)
 """Characters of a password. Length is what counts; no kinds of characters are asked for."""
@@ -81,6 +82,13 @@ def set_role(account: Account, role: Role) -> None:
     if account.role is Role.ADMIN and role is not Role.ADMIN and _admins() == 1:
         raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
     account.role = role
+
+
+def set_shield(account: Account, level: int) -> None:
+    """How far pictures are blurred for a moderator until pressed. Raises `Refusal` where there is no such level."""
+    if level not in LEVELS:
+        raise Refusal(f"The shield has the levels {LEVELS[0]} to {LEVELS[-1]}.")
+    account.shield = level
 
 
 def has_admin() -> bool:

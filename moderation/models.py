@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from . import shield
 from .columns import Created, Id, text_enum
 from .database import Base, db
 from .matching import Verdict
@@ -83,6 +84,7 @@ class Account(Model):
     password: Mapped[str] = mapped_column(sa.String(200))  # argon2id, with its parameters
     role: Mapped[Role] = mapped_column(text_enum(Role))
     session: Mapped[str] = mapped_column(sa.String(32))  # signs out everywhere when it changes
+    shield: Mapped[int] = mapped_column(default=shield.USUAL, server_default=str(shield.USUAL))  # a level of `shield`
 
 
 class Token(Model):

@@ -13,11 +13,14 @@ const KEYS = [
   [["A"], "The rest is fine", () => rest.hidden || rest.requestSubmit()],
   [["v"], "Select, or not; shift and an arrow select on", () => select(current())],
   [["Enter"], "Open the picture", () => current()?.querySelector(".box").click()],
+  [[" "], "Hold to see the picture sharp", () => reveal(picture())],
+  [["b"], "Hide all pictures, or show them", () => hideAll.click()],
+  [["g"], "Change the shield", () => setLevel((level + 1) % shield.elements.level.length)],
   [["n"], "Show new pictures", () => arrivals.hidden || showNew.click()],
   [["?"], "This sheet", () => help.showModal()],
   [["Escape"], "Clear the selection, close this sheet", () => clearSelection()],
 ];
-const NAMES = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
+const NAMES = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc", " ": "Space" };
 
 const help = document.getElementById("keys");
 const showKeys = document.getElementById("show-keys");
@@ -29,8 +32,9 @@ let last = null; // the number of the picture that the keys are at
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || help.open || grid.querySelector(".ask")) return;
   if (!on.checked || event.target.matches("input, select, textarea")) return;
-  // Space and Enter on a button or a link are the browser's.
+  // Enter on a button or a link is the browser's, and so is Space on a button.
   if (event.key === "Enter" && event.target.matches("a, button")) return;
+  if (event.key === " " && event.target.matches("button, summary")) return;
   const action = actions.get(event.key);
   if (!action) return;
   event.preventDefault();
@@ -41,12 +45,16 @@ document.addEventListener("keydown", (event) => {
   if (event.shiftKey && event.key.startsWith("Arrow")) select(current(), true);
 });
 
+document.addEventListener("keyup", (event) => { if (event.key === " ") [...sharp.keys()].forEach(shroud); });
+
 grid.addEventListener("focusin", (event) => { last = event.target.closest(".card")?.dataset.picture ?? last; });
 
 // --- moving ----------------------------------------------------------------
 
 const cards = () => [...grid.querySelectorAll(".card")];
 const current = () => document.activeElement.closest(".grid .card") || (last && cardOf(last)) || null;
+
+const picture = () => current()?.querySelector("img[data-sharp]");
 
 function go(card) {
   if (!card) return;

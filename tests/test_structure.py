@@ -16,7 +16,7 @@ README = (PACKAGE.parent / "README.md").read_text()
 
 LAYERS = {
     "pure: no database, no files": (
-        "errors canonical views verify fingerprint index multi_index engines matching drawing"
+        "errors canonical views verify fingerprint index multi_index engines matching drawing shield"
     ),
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist onshow parts",

@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..fingerprint import LOW_DETAIL
 from ..models import Role
+from ..shield import LEVELS
 from . import account, admin, answers, api, blocklist, member, moderator, words
 from .session import LocalHttpCookies, sign_in_manager
 
@@ -43,7 +44,12 @@ def init_app(app: Flask) -> None:
     app.url_defaults(_static_version)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= words.FILTERS
-    app.jinja_env.globals |= {"Role": Role, "low_detail": LOW_DETAIL, "site_name": config["SITE_NAME"]}
+    app.jinja_env.globals |= {
+        "Role": Role,
+        "low_detail": LOW_DETAIL,
+        "shield_levels": LEVELS,
+        "site_name": config["SITE_NAME"],
+    }
 
 
 def _static_version(endpoint: str, values: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ from ..canonical import encode
 from ..context import parts
 from ..database import writing
 from ..models import Entry, Role
+from ..shield import LEVELS, shrouded
 from ..views import SIDE
 from .answers import back
 from .session import only
@@ -55,13 +56,17 @@ def entry(entry_id: int) -> ResponseReturnValue:
 def look(entry_id: int) -> ResponseReturnValue:
     """What the entry's fingerprint remembers of its picture: small and grey, and still there when the file is not."""
     row = _found(entry_id).fingerprint
+    level = request.args.get("level", 0, type=int)
+    if level not in LEVELS:
+        abort(404)
     answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
-    answer.set_etag(f"{row.id}-{row.recipe}")
+    answer.set_etag(f"{row.id}-{row.recipe}-{level}")
     if not request.if_none_match.contains(answer.get_etag()[0] or ""):
         shape = min(1.0, row.aspect), min(1.0, 1 / row.aspect)
         width, height = (max(1, round(LOOK_SIDE * side)) for side in shape)
         levels = Image.frombytes("L", (SIDE, SIDE), row.luminance)
-        answer.data = encode(levels.resize((width, height), Image.Resampling.BICUBIC))
+        remembered = encode(levels.resize((width, height), Image.Resampling.BICUBIC))
+        answer.data = shrouded(remembered, level) if level else remembered
     return answer.make_conditional(request)
 
 

@@ -1,5 +1,7 @@
 """A member's page: the own profile picture, uploading one; and the picture files."""
 
+from functools import lru_cache
+
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -9,6 +11,7 @@ from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
 from ..models import Picture, Role, Status
+from ..shield import LEVELS, shrouded
 from .session import only
 
 bp = Blueprint("member", __name__)
@@ -48,7 +51,7 @@ def upload() -> ResponseReturnValue:
 @bp.get("/pictures/<int:picture_id>")
 def file(picture_id: int) -> ResponseReturnValue:
     picture = _visible(picture_id)
-    return _send(picture.file)
+    return _send(picture.thumbnail if _level() else picture.file)
 
 
 @bp.get("/pictures/<int:picture_id>/thumbnail")
@@ -79,14 +82,27 @@ def _visible(picture_id: int) -> Picture:
     return picture
 
 
+def _level() -> int:
+    """Of the shield that the picture is asked for with; 0 for the sharp one."""
+    level = request.args.get("level", 0, type=int)
+    return level if level in LEVELS else abort(404)
+
+
 def _send(key: str) -> ResponseReturnValue:
     # A picture may be taken down: a browser may keep it, but asks each time whether it still may show it.
     answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
-    answer.set_etag(key)
-    if key not in request.if_none_match:
+    level = _level()
+    tag = f"{key}-{level}" if level else key
+    answer.set_etag(tag)
+    if tag not in request.if_none_match:
         try:
-            answer.data = parts().store.get(key)
+            answer.data = _shrouded(key, level) if level else parts().store.get(key)
         except KeyError:
             current_app.logger.error("The picture file %s is missing.", key)
             abort(404)
     return answer.make_conditional(request)
+
+
+@lru_cache(maxsize=4096)  # about 1 kB each, and every open grid asks for the same ones
+def _shrouded(key: str, level: int) -> bytes:
+    return shrouded(parts().store.get(key), level)

@@ -4,10 +4,11 @@ from flask import Blueprint, abort, current_app, flash, redirect, render_templat
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import pictures, replica, review
+from .. import accounts, pictures, replica, review
 from ..context import parts
+from ..database import db, writing
 from ..errors import Refusal
-from ..models import Decision, Picture, Role
+from ..models import Account, Decision, Picture, Role
 from ..reach import Reach, reach
 from .answers import back, wants_json
 from .session import only
@@ -103,6 +104,15 @@ def approve_all() -> ResponseReturnValue:
 def undo(decision_id: int) -> ResponseReturnValue:
     decision = review.undo(parts(), decision_id, current_user.id)
     return _decided(decision, request.form.get("picture", type=int))
+
+
+@bp.post("/shield")
+def shield() -> ResponseReturnValue:
+    """How far pictures are blurred for this moderator until pressed."""
+    level = request.form.get("level", type=int)
+    with writing():
+        accounts.set_shield(db.session.get_one(Account, current_user.id), -1 if level is None else level)
+    return {"level": level} if wants_json() else redirect(back(url_for("moderator.grid")))
 
 
 @bp.get("/history")

@@ -20,6 +20,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
         self.id = account.id
         self.name = account.name
         self.role = account.role
+        self.shield = account.shield
         self._session = account.session
 
     def get_id(self) -> str:

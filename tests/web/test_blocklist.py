@@ -137,4 +137,4 @@ def test_a_near_picture_is_shown_beside_what_it_came_near_to(
     block(draw(1))
     page = mona.get(f"/review/pictures/{arrive(near_copy(draw(1)))}").text
     assert 'href="/blocklist/1"' in page
-    assert 'src="/blocklist/1/look"' in page
+    assert 'src="/blocklist/1/look?level=3"' in page

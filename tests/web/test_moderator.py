@@ -196,3 +196,18 @@ def test_what_somebody_has_found_ok_is_not_swept_up_unasked(
     assert "Somebody has found 1 of them OK." in asked
     assert "OK by ben" in asked
     assert status(first) is status(second) is Status.PUBLISHED
+
+
+def test_pictures_come_blurred_at_the_level_that_the_moderator_chose(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    number = arrive(draw(1))
+    ana = sign_in("ana", Role.MODERATOR)
+    assert f'src="/pictures/{number}/thumbnail?level=3"' in ana.get("/review/").text
+    sharp, blurred = (ana.get(f"/pictures/{number}/thumbnail{level}") for level in ("", "?level=3"))
+    assert len(blurred.data) < len(sharp.data) / 4
+    assert sharp.headers["ETag"] != blurred.headers["ETag"]
+    ana.post("/review/shield", level=0)
+    assert f'src="/pictures/{number}/thumbnail"' in ana.get("/review/").text
+    assert "The shield has the levels 0 to 6." in ana.post("/review/shield", level=7).text
+    assert ana.get(f"/pictures/{number}/thumbnail?level=7").status_code == 404

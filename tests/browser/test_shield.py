@@ -1,0 +1,108 @@
+"""Pictures are blurred by the server until a moderator presses on one."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from moderation.models import Role
+
+
+@pytest.fixture
+def mona(window: Callable) -> Page:
+    return window("mona", Role.MODERATOR, viewport={"width": 1280, "height": 900})
+
+
+@pytest.fixture
+def asked(mona: Page) -> list[str]:
+    """The addresses of pictures that the page asks for, from now on."""
+    addresses: list[str] = []
+
+    def note(request: Request) -> None:
+        if "/pictures/" in request.url and request.resource_type == "image":
+            addresses.append(request.url)
+
+    mona.on("request", note)
+    return addresses
+
+
+def src(page: Page, number: int) -> str:
+    return page.locator(f"#picture-{number} img").get_attribute("src") or ""
+
+
+def test_the_sharp_file_is_not_requested_before_a_press_and_is_gone_after_four_seconds(
+    mona: Page, asked: list[str], arrive: Callable, draw: Callable
+) -> None:
+    first, second = arrive(draw(1)), arrive(draw(2))
+    mona.clock.install()
+    mona.reload()
+    mona.locator(f"#picture-{first} img").hover()
+    mona.wait_for_load_state("networkidle")
+    assert len(asked) == 2
+    assert [address for address in asked if "?level=3" not in address] == []
+    mona.locator(f"#picture-{first} img").click()
+    expect(mona.locator(f"#picture-{first} img")).to_have_attribute("src", f"/pictures/{first}/thumbnail")
+    mona.wait_for_load_state("networkidle")
+    assert [address for address in asked if "?level=3" not in address] == [
+        mona.url.split("/review")[0] + f"/pictures/{first}/thumbnail"
+    ]
+    mona.clock.run_for(4100)
+    assert "level=3" in src(mona, first)
+    assert "level=3" in src(mona, second)
+
+
+def test_the_second_press_opens_the_picture_whose_page_is_shielded_too(
+    mona: Page, asked: list[str], arrive: Callable, draw: Callable
+) -> None:
+    number = arrive(draw(1))
+    mona.reload()
+    mona.locator(f"#picture-{number} img").click()
+    assert mona.url.endswith("/review/")
+    mona.locator(f"#picture-{number} img").click()
+    mona.wait_for_url(f"**/review/pictures/{number}")
+    mona.wait_for_load_state("networkidle")
+    assert [address for address in asked if "?level=3" not in address and "thumbnail" not in address] == []
+    mona.locator(".portrait img").click()
+    expect(mona.locator(".portrait img")).to_have_attribute("src", f"/pictures/{number}")
+
+
+def test_space_shows_a_picture_while_it_is_held_and_b_hides_all(mona: Page, arrive: Callable, draw: Callable) -> None:
+    number = arrive(draw(1))
+    mona.reload()
+    mona.keyboard.press("j")
+    mona.keyboard.down(" ")
+    assert "level" not in src(mona, number)
+    mona.keyboard.up(" ")
+    assert "level" in src(mona, number)
+    mona.keyboard.press("b")
+    expect(mona.locator(f"#picture-{number} img")).not_to_be_visible()
+    mona.keyboard.press("b")
+    expect(mona.locator(f"#picture-{number} img")).to_be_visible()
+
+
+def test_leaving_the_tab_hides_everything(mona: Page, arrive: Callable, draw: Callable) -> None:
+    number = arrive(draw(1))
+    mona.reload()
+    mona.locator(f"#picture-{number} img").click()
+    mona.evaluate("""() => {
+        Object.defineProperty(document, "hidden", { get: () => true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+    expect(mona.locator(f"#picture-{number} img")).not_to_be_visible()
+    assert "level" in src(mona, number)
+
+
+def test_the_level_is_the_moderators_own_and_stays(mona: Page, arrive: Callable, draw: Callable) -> None:
+    number = arrive(draw(1))
+    mona.reload()
+    with mona.expect_response("**/review/shield"):
+        mona.keyboard.press("g")
+    assert "level=4" in src(mona, number)
+    mona.reload()
+    assert "level=4" in src(mona, number)
+    with mona.expect_response("**/review/shield"):
+        mona.get_by_label("Shield").select_option("No shield")
+    mona.reload()
+    assert src(mona, number) == f"/pictures/{number}/thumbnail"
+    mona.locator(f"#picture-{number} img").click()  # nothing to reveal: it opens
+    mona.wait_for_url(f"**/review/pictures/{number}")
