@@ -17,6 +17,9 @@ from .shield import LEVELS
 PASSWORD_LENGTH = range(10, 201)
 """Characters of a password. Length is what counts; no kinds of characters are asked for."""
 
+STAFF = (Role.MODERATOR, Role.ADMIN)
+"""Who decides."""
+
 _NAME = re.compile(r"[^\W_][\w.-]{1,39}")
 
 _hasher = PasswordHasher()

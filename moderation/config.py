@@ -52,6 +52,12 @@ INDEX_ENGINE = "auto"
 # Pictures on a page of the grid.
 GRID_PAGE = 48
 
+# Days after an upload within which its member may appeal against a refusal.
+APPEAL_DAYS = 180
+
+# So many refusals by one entry overturned by appeals, and it blocks no more until somebody restores it.
+SUSPEND_OVERTURNS = 3
+
 # Seconds between two looks of an open grid for what is new.
 POLL_SECONDS = 1.0
 

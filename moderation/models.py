@@ -52,6 +52,13 @@ class Kind(StrEnum):
     APPROVE = "approve"  # this picture is fine
     IMPORT = "import"  # these pictures, from a folder, are indecent
     WITHDRAW = "withdraw"  # this entry blocks no more
+    UPHOLD = "uphold"  # an appeal is wrong: this picture stays down
+    OVERTURN = "overturn"  # an appeal is right: this picture is fine
+
+    @property
+    def fine(self) -> bool:
+        """Whether a person has looked at the picture and found it fine."""
+        return self in (Kind.APPROVE, Kind.OVERTURN)
 
 
 class Occasion(StrEnum):
@@ -160,6 +167,7 @@ class Picture(Model):
     member: Mapped[Account] = relationship()
     fingerprint: Mapped[FingerprintRow | None] = relationship()
     decision: Mapped[Decision | None] = relationship()
+    appeal: Mapped["Appeal | None"] = relationship(back_populates="picture")
 
     __table_args__ = (
         sa.Index("ix_pictures_decision_id_id", "decision_id", "id"),
@@ -189,7 +197,13 @@ class Entry(Model):
 
     fingerprint: Mapped[FingerprintRow] = relationship()
     decision: Mapped[Decision] = relationship(back_populates="entries", foreign_keys=decision_id)
+    withdrawal: Mapped[Decision | None] = relationship(foreign_keys=withdrawal_id, overlaps="withdrawals")
     picture: Mapped[Picture | None] = relationship()
+
+    @property
+    def suspended(self) -> bool:
+        """Whether appeals have shown it wrong too often."""
+        return bool(self.withdrawn and self.withdrawal and self.withdrawal.kind is Kind.OVERTURN)
 
     @property
     def restorable(self) -> bool:
@@ -224,6 +238,42 @@ class Exemption(Model):
     picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), primary_key=True)
     entry_id: Mapped[int] = mapped_column(sa.ForeignKey("entries.id"), primary_key=True)
     decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), primary_key=True, index=True)
+
+
+class Appeal(Model):
+    """A member asks for another look at a picture that was refused or taken down."""
+
+    __tablename__ = "appeals"
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), unique=True)
+    text: Mapped[str] = mapped_column(sa.String(500))
+    entry_id: Mapped[int | None] = mapped_column(sa.ForeignKey("entries.id"), index=True)  # that brought it down
+    decision_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"), index=True)  # the last on it
+
+    picture: Mapped[Picture] = relationship(back_populates="appeal")
+    entry: Mapped[Entry | None] = relationship()
+    decision: Mapped[Decision | None] = relationship()
+
+    @property
+    def outcome(self) -> str:
+        """Upheld or overturned; empty while nobody has decided, or when that was taken back."""
+        if self.decision is None or self.decision.undone:
+            return ""
+        return "overturned" if self.decision.kind is Kind.OVERTURN else "upheld"
+
+
+class Claim(Model):
+    """Somebody has opened a picture to decide on it."""
+
+    __tablename__ = "claims"
+
+    picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), primary_key=True)
+    account_id: Mapped[int] = mapped_column(sa.ForeignKey("accounts.id"))
+    until: Mapped[datetime]
+
+    account: Mapped[Account] = relationship()
 
 
 class Check(Model):

@@ -1,12 +1,13 @@
 """Finding pictures: a member's, the ones that wait for a moderator, what has changed, what was decided."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from .database import db
-from .models import Action, Check, Decision, FingerprintRow, Picture, Status
+from .models import Action, Check, Decision, FingerprintRow, Match, Picture, Status
 
 COUNTED = 1000
 """Counts go so far; beyond it a grid says "999+"."""
@@ -40,7 +41,11 @@ def on_show(member_id: int) -> Picture | None:
 
 def latest(member_id: int, limit: int) -> Sequence[Picture]:
     """What the member uploaded last, whatever became of it, latest first."""
-    own = sa.select(Picture).filter_by(member_id=member_id).options(joinedload(Picture.decision))
+    own = (
+        sa.select(Picture)
+        .filter_by(member_id=member_id)
+        .options(joinedload(Picture.decision), joinedload(Picture.appeal))
+    )
     return db.session.scalars(own.order_by(Picture.id.desc()).limit(limit)).all()
 
 
@@ -74,6 +79,44 @@ def checks(picture_id: int) -> Sequence[Check]:
     """How often the picture was compared with the blocklist, and what came of it, latest first."""
     of_it = sa.select(Check).filter_by(picture_id=picture_id).options(selectinload(Check.matches))
     return db.session.scalars(of_it.order_by(Check.id.desc())).all()
+
+
+def held(limit: int) -> Sequence[Picture]:
+    """Pictures that wait for a person, the oldest first."""
+    wanted = sa.select(Picture).filter_by(status=Status.HELD).options(*_FOR_CARDS)
+    return db.session.scalars(wanted.order_by(Picture.id).limit(limit)).all()
+
+
+def number_held() -> int:
+    """How many those are, up to `COUNTED`."""
+    some = sa.select(Picture.id).filter_by(status=Status.HELD).limit(COUNTED).subquery()
+    return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+
+
+def nearest(of: Sequence[Picture]) -> dict[int, Match]:
+    """By picture, the match that its latest check was decided by; not for what matched nothing."""
+    latest = sa.select(sa.func.max(Check.id)).where(Check.picture_id.in_([one.id for one in of]))
+    latest = latest.where(Check.entry_id.is_not(None)).group_by(Check.picture_id)
+    wanted = sa.select(Check.picture_id, Match).join(Match.check)
+    wanted = wanted.where(Check.id.in_(latest), Match.entry_id == Check.entry_id)
+    return {row[0]: row[1] for row in db.session.execute(wanted)}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a member has uploaded, and how much of it was not shown or taken down."""
+
+    uploads: int
+    refused: int
+    removed: int
+
+
+def record(member_id: int) -> Record:
+    def number(*where: sa.ColumnElement[bool]) -> int:
+        own = sa.select(sa.func.count()).select_from(Picture).where(Picture.member_id == member_id, *where)
+        return db.session.scalar(own) or 0
+
+    return Record(number(), number(Picture.status == Status.REFUSED), number(Picture.status == Status.REMOVED))
 
 
 def history(before: int | None, limit: int) -> Sequence[Decision]:

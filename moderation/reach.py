@@ -11,7 +11,7 @@ from .database import db
 from .fingerprint import blocked_views
 from .judging import AT_ONCE, copies
 from .matching import Verdict
-from .models import SWEPT, Decision, Kind, Picture
+from .models import SWEPT, Decision, Picture
 from .parts import Parts
 
 HANDFUL = 5
@@ -39,7 +39,7 @@ class Reach:
 
 
 def found_ok(picture: Picture) -> bool:
-    return picture.decision is not None and picture.decision.kind is Kind.APPROVE
+    return picture.decision is not None and picture.decision.kind.fine
 
 
 def reach(parts: Parts, picture: Picture) -> Reach:

@@ -64,7 +64,7 @@ def mark(
         bump(BLOCKLIST)
         version = bump(PICTURES)
         picture = markable(picture_id, seen)
-        decision = _decide(Kind.MARK, by_id, reason, lease=now() + parts.lease)
+        decision = decide(Kind.MARK, by_id, reason, lease=now() + parts.lease)
         assert picture.fingerprint is not None
         entry = blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
         _move(picture, never_shown(picture), decision, version)
@@ -84,8 +84,8 @@ def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None) -> Deci
     with writing():
         version = bump(PICTURES)
         picture = _approvable(picture_id, seen)
-        decision = _decide(Kind.APPROVE, by_id, "")
-        waits = _approve(parts, picture, decision, version)
+        decision = decide(Kind.APPROVE, by_id, "")
+        waits = bring_back(parts, picture, decision, version)
         db.session.flush()
         decision_id = decision.id
     if waits:
@@ -101,13 +101,13 @@ def approve_all(parts: Parts, picture_ids: Iterable[int], by_id: int) -> Decisio
     waiting = []
     with writing():
         version = bump(PICTURES)
-        decision = _decide(Kind.APPROVE, by_id, "")
+        decision = decide(Kind.APPROVE, by_id, "")
         for picture_id in sorted(set(picture_ids)):
             try:
                 picture = _approvable(picture_id, seen=None)
             except Refusal:
                 continue
-            if _approve(parts, picture, decision, version):
+            if bring_back(parts, picture, decision, version):
                 waiting.append(picture_id)
         if not decision.actions:
             raise Conflict("Nothing is left to approve: somebody has decided on all of these.")
@@ -126,7 +126,7 @@ def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:
         raise NotFound(f"There is no blocklist entry {entry_id}.")
     if entry.withdrawn:
         raise Conflict(f"Entry {entry_id} is withdrawn already.")
-    decision = _decide(Kind.WITHDRAW, by_id, reason)
+    decision = decide(Kind.WITHDRAW, by_id, reason)
     db.session.flush()
     blocklist.withdraw(entry, decision)
     return decision
@@ -166,7 +166,7 @@ def import_entries(
             if before:
                 known[name] = before
                 continue
-            decision = decision or _decide(Kind.IMPORT, by_id, reason, lease=now() + parts.lease)
+            decision = decision or decide(Kind.IMPORT, by_id, reason, lease=now() + parts.lease)
             blocklist.add(blocklist.pack(print_), decision, source=PurePath(name).name)
             db.session.flush()
         decision_id = decision.id if decision else None
@@ -320,8 +320,8 @@ def _approvable(picture_id: int, seen: int | None) -> Picture:
     return picture
 
 
-def _approve(parts: Parts, picture: Picture, decision: Decision, version: int) -> bool:
-    """Approve it as part of a decision; whether it has to go through `publish` now."""
+def bring_back(parts: Parts, picture: Picture, decision: Decision, version: int) -> bool:
+    """Approve it as part of a decision, past what it came near to; whether it has to go through `publish` now."""
     waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED)
     _exempt(picture, decision)
     if waits:
@@ -337,6 +337,8 @@ def said(decision: Decision) -> str:
         Kind.APPROVE: "approved this picture",
         Kind.IMPORT: "imported a blocklist entry that this picture is a copy of",
         Kind.WITHDRAW: "changed the blocklist entry that this picture is a copy of",
+        Kind.UPHOLD: "upheld the refusal of this picture",
+        Kind.OVERTURN: "overturned the refusal of this picture, or of one that it is a copy of",
     }[decision.kind]
     return f"{_name(decision.by)} {did}, {_at(decision.created)}."
 
@@ -349,7 +351,13 @@ def _at(moment: datetime) -> str:
     return f"{moment:%d %B %Y at %H:%M} UTC"
 
 
-def _decide(kind: Kind, by_id: int | None, reason: str, lease: datetime | None = None) -> Decision:
+def note(picture: Picture, decision: Decision, version: int) -> None:
+    """A decision about the picture that leaves it as it is."""
+    _move(picture, picture.status, decision, version, decides=False)
+
+
+def decide(kind: Kind, by_id: int | None, reason: str, lease: datetime | None = None) -> Decision:
+    """A decision that is just made; what it does is added to it."""
     decision = Decision(kind=kind, by_id=by_id, reason=reason, lease=lease)
     db.session.add(decision)
     return decision

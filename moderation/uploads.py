@@ -17,7 +17,6 @@ from .models import (
     Check,
     Decision,
     Exemption,
-    Kind,
     Match,
     Occasion,
     Picture,
@@ -90,7 +89,7 @@ def publish(parts: Parts, picture_id: int) -> Picture:
             return picture
         picture.lease, picture.version = None, version
         verdict = found.verdict
-        if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind is Kind.APPROVE:
+        if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind.fine:
             verdict = Verdict.PUBLISH  # held for a person to look at, and a person has
         match verdict:
             case Verdict.REFUSE:

@@ -16,6 +16,7 @@ const KEYS = [
   [[" "], "Hold to see the picture sharp", () => reveal(picture())],
   [["b"], "Hide all pictures, or show them", () => hideAll.click()],
   [["g"], "Change the shield", () => setLevel((level + 1) % shield.elements.level.length)],
+  [["m"], "Similar pictures", () => { const card = current(); if (card) location.assign(card.dataset.similar); }],
   [["n"], "Show new pictures", () => arrivals.hidden || showNew.click()],
   [["?"], "This sheet", () => help.showModal()],
   [["Escape"], "Clear the selection, close this sheet", () => clearSelection()],

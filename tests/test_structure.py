@@ -20,7 +20,9 @@ LAYERS = {
     ),
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist onshow parts",
-    "the domain": "judging reach uploads review refingerprinting pictures entries accounts tokens stats",
+    "the domain": (
+        "judging reach similar uploads review refingerprinting pictures entries accounts claims appeals tokens stats"
+    ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",
 }

@@ -1,12 +1,13 @@
 """A member's page: the own profile picture, uploading one; and the picture files."""
 
+from datetime import timedelta
 from functools import lru_cache
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import pictures, uploads
+from .. import appeals, pictures, uploads
 from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
@@ -48,6 +49,16 @@ def upload() -> ResponseReturnValue:
     return redirect(url_for("member.page"))
 
 
+@bp.post("/picture/<int:picture_id>/appeal")
+def appeal(picture_id: int) -> ResponseReturnValue:
+    try:
+        appeals.ask(picture_id, current_user.id, request.form.get("text", ""), window())
+    except Refusal as refusal:
+        return _page(appeal_error=str(refusal)), refusal.status
+    flash("Thank you. Somebody will look at your picture again, and the outcome will be said here.", "good")
+    return redirect(url_for("member.page"))
+
+
 @bp.get("/pictures/<int:picture_id>")
 def file(picture_id: int) -> ResponseReturnValue:
     picture = _visible(picture_id)
@@ -60,7 +71,12 @@ def thumbnail(picture_id: int) -> ResponseReturnValue:
     return _send(picture.thumbnail)
 
 
-def _page(error: str = "") -> str:
+def window() -> timedelta:
+    """How long after an upload its member may appeal."""
+    return timedelta(days=current_app.config["APPEAL_DAYS"])
+
+
+def _page(error: str = "", appeal_error: str = "") -> str:
     return render_template(
         "member/page.html",
         shown=pictures.on_show(current_user.id),
@@ -68,6 +84,8 @@ def _page(error: str = "") -> str:
         formats=[name.replace("WEBP", "WebP") for name in UPLOAD_FORMATS],
         config=current_app.config,
         error=error,
+        appeal_error=appeal_error,
+        may_ask=lambda picture: appeals.may_ask(picture, window()),
     )
 
 

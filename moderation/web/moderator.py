@@ -4,17 +4,22 @@ from flask import Blueprint, abort, current_app, flash, redirect, render_templat
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import accounts, pictures, replica, review
+from .. import accounts, claims, pictures, replica, review
+from ..blocklist import unpack
 from ..context import parts
 from ..database import db, writing
 from ..errors import Refusal
 from ..models import Account, Decision, Picture, Role
 from ..reach import Reach, reach
+from ..similar import similar
 from .answers import back, wants_json
 from .session import only
 
 bp = Blueprint("moderator", __name__, url_prefix="/review")
 bp.before_request(only(Role.MODERATOR))
+
+STRIP = 12
+"""Similar pictures under a picture."""
 
 CHANGES = 100
 """Cards in one answer to an open grid; what is left comes with the next."""
@@ -70,6 +75,7 @@ def picture(picture_id: int) -> ResponseReturnValue:
         picture=found,
         checks=pictures.checks(picture_id),
         decisions=pictures.decisions_on(picture_id),
+        found=similar(parts(), unpack(found.fingerprint), STRIP, found) if found.fingerprint else None,
     )
 
 
@@ -139,6 +145,8 @@ def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
     """The card as it is now, for the script; else back to the page, which says what was done."""
     found = pictures.find(picture_id) if picture_id else None
     sentence = render_template("moderator/_said.html", decision=decision).strip()
+    if "claimed" in request.form and picture_id:
+        claims.release(picture_id)
     if wants_json():
         return {"card": _card(found) if found else "", "decision": decision.id, "said": sentence}
     flash(sentence, "undone" if decision.undone else f"undo:{decision.id}")

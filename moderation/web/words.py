@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from ..columns import now
+from ..matching import Hit
 from ..models import Decision, Kind, Match, Status
 from ..reach import found_ok
 from ..review import swept
@@ -42,9 +43,14 @@ def count(number: int, one: str, many: str) -> str:
 
 def decided(decision: Decision) -> str:
     """What was said, in one or two words."""
-    return {Kind.MARK: "Indecent", Kind.APPROVE: "OK", Kind.IMPORT: "Imported", Kind.WITHDRAW: "Withdrawn"}[
-        decision.kind
-    ]
+    return {
+        Kind.MARK: "Indecent",
+        Kind.APPROVE: "OK",
+        Kind.IMPORT: "Imported",
+        Kind.WITHDRAW: "Withdrawn",
+        Kind.UPHOLD: "Appeal upheld",
+        Kind.OVERTURN: "Appeal overturned",
+    }[decision.kind]
 
 
 def by(decision: Decision) -> str:
@@ -57,6 +63,17 @@ def seen_in(match: Match) -> str:
     return "the whole" if words == "whole" else words
 
 
+def nearness(match: Match | Hit) -> str:
+    """How near, for a person who has never heard of bits: what differs, in which view, how far the pixels agree."""
+    if match.identical:
+        return "The very same picture."
+    words = labels(match.view, match.asked)
+    where = "" if words == "whole" else f", compared as {words}"
+    share = match.share if isinstance(match, Match) else match.agreement and match.agreement.share
+    agree = "" if share is None else f" {share:.0%} of the picture agrees, laid over each other."
+    return f"{match.dhash} of 64 coarse and {match.phash} of 256 fine marks differ{where}.{agree}"
+
+
 FILTERS = {
     "status": status,
     "ago": ago,
@@ -65,6 +82,7 @@ FILTERS = {
     "decided": decided,
     "by": by,
     "seen_in": seen_in,
+    "nearness": nearness,
     "swept": swept,
     "found_ok": found_ok,
 }

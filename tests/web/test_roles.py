@@ -14,6 +14,7 @@ OPEN = {"static", "account.home", "account.sign_in", "account.sign_up", "account
 NEEDS = {
     "member": Role.MEMBER,
     "moderator": Role.MODERATOR,
+    "cases": Role.MODERATOR,
     "blocklist": Role.MODERATOR,
     "admin": Role.ADMIN,
     "api": None,

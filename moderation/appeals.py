@@ -1,0 +1,161 @@
+"""A member asks, once, for another look at a picture that was refused or taken down; somebody else decides."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
+
+from . import blocklist
+from .accounts import STAFF
+from .columns import now
+from .database import db, writing
+from .errors import Conflict, NotFound, Refusal
+from .matching import Verdict
+from .models import (
+    Account,
+    Action,
+    Appeal,
+    Check,
+    Decision,
+    Entry,
+    Kind,
+    Picture,
+    Status,
+)
+from .parts import Parts
+from .replica import BLOCKLIST, PICTURES, bump
+from .review import bring_back, decide, note
+from .uploads import publish
+
+LENGTH = 500
+"""Characters of an appeal at most."""
+
+DOWN = (Status.REFUSED, Status.REMOVED)
+
+_OPEN = (
+    Appeal.picture.has(Picture.status.in_(DOWN)),
+    sa.or_(Appeal.decision_id.is_(None), Appeal.decision.has(Decision.undone.is_not(None))),
+)
+
+
+def may_ask(picture: Picture, window: timedelta) -> bool:
+    """Whether its member may appeal: it is down, nobody has asked before, and it is not too long ago."""
+    return picture.status in DOWN and picture.appeal is None and now() - picture.created < window
+
+
+def ask(picture_id: int, member_id: int, text: str, window: timedelta) -> Appeal:
+    """The member's appeal. Raises `Refusal` with what is wrong with it."""
+    text = " ".join(text.split())
+    if not text:
+        raise Refusal("Please say in a few words why your picture keeps to the rules.")
+    if len(text) > LENGTH:
+        raise Refusal(f"Please say it in at most {LENGTH} characters; these are {len(text)}.")
+    with writing():
+        picture = db.session.get(Picture, picture_id)
+        if picture is None or picture.member_id != member_id:
+            raise NotFound("There is no such picture of yours.")
+        if picture.appeal:
+            raise Conflict("You have asked for another look at this picture already.")
+        if not may_ask(picture, window):
+            raise Conflict("This picture cannot be appealed: it is not refused, or that is too long ago.")
+        appeal = Appeal(picture=picture, text=text, entry=_because(picture))
+        db.session.add(appeal)
+        picture.version = bump(PICTURES)
+    return appeal
+
+
+def waiting(limit: int) -> Sequence[Appeal]:
+    """Appeals that nobody has decided, the oldest first."""
+    wanted = sa.select(Appeal).where(*_OPEN).options(joinedload(Appeal.picture).joinedload(Picture.member))
+    return db.session.scalars(wanted.order_by(Appeal.id).limit(limit)).all()
+
+
+def number_waiting() -> int:
+    return db.session.scalar(sa.select(sa.func.count()).select_from(Appeal).where(*_OPEN)) or 0
+
+
+def first_decider(appeal: Appeal) -> Account | None:
+    """Who brought the picture down: for an automatic refusal whoever marked the entry; None for the command line."""
+    return appeal.entry.decision.by if appeal.entry else None
+
+
+def may_decide(appeal: Appeal, account_id: int) -> bool:
+    """Anybody but the first decider; that one only where there is nobody else."""
+    first = first_decider(appeal)
+    if first is None or first.id != account_id:
+        return True
+    others = sa.select(Account.id).where(Account.role.in_(STAFF), Account.id != account_id)
+    return db.session.scalars(others.limit(1)).first() is None
+
+
+def uphold(appeal_id: int, by_id: int, reason: str = "") -> Decision:
+    """The picture stays down."""
+    with writing():
+        version = bump(PICTURES)
+        appeal = _open(appeal_id, by_id)
+        decision = decide(Kind.UPHOLD, by_id, reason)
+        note(appeal.picture, decision, version)
+        appeal.decision = decision
+        db.session.flush()
+        decision_id = decision.id
+    return db.session.get_one(Decision, decision_id)
+
+
+def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: int) -> Decision:
+    """The picture comes back, and the entry has refused one too many: at so many it blocks no more.
+
+    Where the picture itself had been marked, its entry goes at once, and what was taken down with it comes back too.
+    """
+    with writing():
+        bump(BLOCKLIST)
+        version = bump(PICTURES)
+        appeal = _open(appeal_id, by_id)
+        decision = decide(Kind.OVERTURN, by_id, reason)
+        back = [appeal.picture]
+        entry = appeal.entry
+        itself = entry is not None and entry.picture_id == appeal.picture_id
+        if itself:
+            swept = sa.select(Picture).where(Picture.decision_id == appeal.picture.decision_id)
+            back += db.session.scalars(swept.where(Picture.id != appeal.picture_id, Picture.status.in_(DOWN)))
+        waiting = [picture.id for picture in back if bring_back(parts, picture, decision, version)]
+        appeal.decision = decision
+        db.session.flush()
+        if entry and not entry.withdrawn and (itself or overturned(entry.id) >= suspend_at):
+            blocklist.withdraw(entry, decision)
+        decision_id = decision.id
+    for picture_id in sorted(waiting):
+        publish(parts, picture_id)
+    return db.session.get_one(Decision, decision_id)
+
+
+def overturned(entry_id: int) -> int:
+    """How many appeals against that entry were right: its false positives."""
+    standing = sa.select(sa.func.count()).select_from(Appeal).join(Appeal.decision)
+    wanted = standing.where(Appeal.entry_id == entry_id, Decision.kind == Kind.OVERTURN, Decision.undone.is_(None))
+    return db.session.scalar(wanted) or 0
+
+
+def _open(appeal_id: int, by_id: int) -> Appeal:
+    appeal = db.session.get(Appeal, appeal_id)
+    if appeal is None:
+        raise NotFound("There is no such appeal.")
+    if appeal.outcome:
+        raise Conflict(f"Somebody was faster: this appeal was {appeal.outcome}.")
+    if appeal.picture.status not in DOWN:
+        raise Conflict("This picture is not down any more.")
+    if not may_decide(appeal, by_id):
+        raise Refusal("You brought this picture down yourself. Somebody else decides on the appeal.")
+    return appeal
+
+
+def _because(picture: Picture) -> Entry | None:
+    """The entry that brought the picture down."""
+    if picture.decision_id:
+        own = sa.select(Entry).filter_by(picture_id=picture.id, decision_id=picture.decision_id)
+        by = sa.select(Action.entry_id).filter_by(picture_id=picture.id, decision_id=picture.decision_id)
+        swept = sa.select(Entry).where(Entry.id.in_(by))
+        return db.session.scalars(own).first() or db.session.scalars(swept).first()
+    refused = sa.select(Entry).join(Check, Check.entry_id == Entry.id)
+    refused = refused.where(Check.picture_id == picture.id, Check.verdict == Verdict.REFUSE)
+    return db.session.scalars(refused.order_by(Check.id.desc()).limit(1)).first()

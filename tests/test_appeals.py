@@ -1,0 +1,173 @@
+"""A refusal is looked at again, once, by somebody else; an entry that is wrong too often is suspended."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from moderation import appeals, claims, review
+from moderation.columns import now
+from moderation.database import db, writing
+from moderation.errors import Conflict, NotFound, Refusal
+from moderation.models import Appeal, Claim, Decision, Entry, Picture, Role, Status
+from moderation.parts import Parts
+from moderation.uploads import receive
+
+from .conftest import near_copy, status
+
+WINDOW = timedelta(days=30)
+NEVER = 99
+
+
+@pytest.fixture
+def ana(person: Callable[..., int]) -> int:
+    return person("ana", Role.MODERATOR)
+
+
+@pytest.fixture
+def ben(person: Callable[..., int]) -> int:
+    return person("ben", Role.MODERATOR)
+
+
+@pytest.fixture
+def marked(parts: Parts, arrive: Callable, draw: Callable, ana: int) -> Decision:
+    return review.mark(parts, arrive(draw(1)), ana, None)
+
+
+def ask(picture_id: int, text: str = "It is only my knee.") -> Appeal:
+    db.session.rollback()
+    return appeals.ask(picture_id, db.session.get_one(Picture, picture_id).member_id, text, WINDOW)
+
+
+def test_an_overturned_refusal_comes_on_show_and_is_the_entrys_false_positive(
+    parts: Parts, marked: Decision, arrive: Callable, draw: Callable, ben: int
+) -> None:
+    refused = arrive(near_copy(draw(1)))
+    assert status(refused) is Status.REFUSED
+    appeal = ask(refused)
+    entry = marked.entries[0]
+    assert appeal.entry_id == entry.id
+    assert [one.id for one in appeals.waiting(9)] == [appeal.id]
+    decision = appeals.overturn(parts, appeal.id, ben, "a knee", NEVER)
+    assert status(refused) is Status.PUBLISHED
+    assert appeals.overturned(entry.id) == 1
+    assert (appeals.number_waiting(), appeal.outcome) == (0, "overturned")
+    review.undo(parts, decision.id, ben)
+    assert status(refused) is Status.REFUSED
+    assert (appeals.overturned(entry.id), appeals.number_waiting(), appeal.outcome) == (0, 1, "")
+
+
+def test_an_upheld_refusal_stays_and_cannot_be_asked_about_again(
+    parts: Parts, marked: Decision, arrive: Callable, draw: Callable, ben: int
+) -> None:
+    refused = arrive(near_copy(draw(1)))
+    appeal = ask(refused)
+    decision = appeals.uphold(appeal.id, ben)
+    assert (status(refused), appeal.outcome, appeals.number_waiting()) == (Status.REFUSED, "upheld", 0)
+    with pytest.raises(Conflict, match="already"):
+        ask(refused)
+    with pytest.raises(Conflict, match="this appeal was upheld"):
+        appeals.overturn(parts, appeal.id, ben, "", NEVER)
+    review.undo(parts, decision.id, ben)
+    assert (status(refused), appeals.number_waiting()) == (Status.REFUSED, 1)
+
+
+def test_whoever_marked_the_entry_does_not_decide_where_there_is_somebody_else(
+    parts: Parts, marked: Decision, arrive: Callable, draw: Callable, ana: int, person: Callable
+) -> None:
+    appeal = ask(arrive(near_copy(draw(1))))
+    assert appeals.may_decide(appeal, ana)  # alone
+    ben = person("ben", Role.ADMIN)
+    assert not appeals.may_decide(appeal, ana)
+    assert appeals.may_decide(appeal, ben)
+    for decide in (appeals.uphold, lambda id_, by: appeals.overturn(parts, id_, by, "", NEVER)):
+        with pytest.raises(Refusal, match="Somebody else decides"):
+            decide(appeal.id, ana)
+    assert appeal.outcome == ""
+
+
+def test_an_entry_whose_refusals_are_overturned_repeatedly_is_suspended(
+    parts: Parts, marked: Decision, arrive: Callable, draw: Callable, ben: int
+) -> None:
+    entry = marked.entries[0]
+    refused = [arrive(near_copy(draw(1), scale=scale)) for scale in (0.9, 0.8)]
+    first, second = (ask(one) for one in refused)
+    appeals.overturn(parts, first.id, ben, "", suspend_at=2)
+    assert not entry.withdrawn
+    decision = appeals.overturn(parts, second.id, ben, "", suspend_at=2)
+    assert entry.withdrawn
+    assert entry.suspended
+    assert status(arrive(near_copy(draw(1), scale=0.7))) is Status.PUBLISHED
+    review.undo(parts, decision.id, ben)
+    assert not db.session.get_one(Entry, entry.id).withdrawn
+
+
+def test_where_the_picture_itself_was_marked_wrongly_all_that_was_taken_down_with_it_comes_back(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    first, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    entry = review.mark(parts, first, ana, None).entries[0]
+    appeal = ask(first)
+    decision = appeals.overturn(parts, appeal.id, ben, "", NEVER)
+    assert entry.withdrawn
+    assert (status(first), status(copy)) == (Status.PUBLISHED, Status.PUBLISHED)
+    review.undo(parts, decision.id, ben)
+    assert (status(first), status(copy)) == (Status.REMOVED, Status.REMOVED)
+    assert not db.session.get_one(Entry, entry.id).withdrawn
+
+
+def test_a_swept_copy_that_is_found_fine_comes_back_alone(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    first, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    entry = review.mark(parts, first, ana, None).entries[0]
+    appeals.overturn(parts, ask(copy).id, ben, "", NEVER)
+    assert (status(first), status(copy)) == (Status.REMOVED, Status.PUBLISHED)
+    assert not entry.withdrawn
+
+
+@pytest.mark.parametrize(("text", "sentence"), [("  ", "a few words"), ("x" * 501, "these are 501")])
+def test_an_appeal_is_some_words(marked: Decision, text: str, sentence: str) -> None:
+    with pytest.raises(Refusal, match=sentence):
+        ask(marked.actions[0].picture_id, text)
+
+
+def test_only_what_is_down_is_appealed_by_its_member_and_in_time(
+    parts: Parts, marked: Decision, arrive: Callable, draw: Callable, person: Callable
+) -> None:
+    shown = arrive(draw(2))
+    with pytest.raises(Conflict, match="not refused"):
+        ask(shown)
+    down = marked.actions[0].picture_id
+    with pytest.raises(NotFound):
+        appeals.ask(down, person("eve"), "mine", WINDOW)
+    with writing():
+        db.session.get_one(Picture, down).created = now() - WINDOW
+    with pytest.raises(Conflict, match="too long ago"):
+        ask(down)
+
+
+def test_the_decision_of_a_newer_picture_on_show_is_not_disturbed(
+    parts: Parts, marked: Decision, draw: Callable, person: Callable, ben: int
+) -> None:
+    eve = person("eve")
+    refused = receive(parts, eve, near_copy(draw(1))).id
+    newer = receive(parts, eve, draw(5)).id
+    appeals.overturn(parts, ask(refused).id, ben, "", NEVER)
+    assert (status(refused), status(newer)) == (Status.REPLACED, Status.PUBLISHED)
+
+
+def test_a_claim_stands_for_ten_minutes_is_renewed_and_can_be_taken_over(
+    arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    picture = arrive(draw(1))
+    assert claims.claim(picture, ana).account_id == ana
+    assert claims.claim(picture, ben).account.name == "ana"
+    assert claims.standing([picture])[picture].account_id == ana
+    with writing():
+        db.session.get_one(Claim, picture).until = now()
+    assert claims.standing([picture]) == {}
+    assert claims.claim(picture, ben).account.name == "ben"
+    assert claims.claim(picture, ana, take_over=True).account.name == "ana"
+    claims.release(picture)
+    assert claims.standing([picture]) == {}
