@@ -2,11 +2,12 @@
 
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext
 
-from moderation import demo, pictures
+from moderation import appeals, demo, pictures
 from moderation.app import create_app, migrate
 from moderation.context import parts
 from moderation.database import db
@@ -16,13 +17,18 @@ from tests.browser.conftest import launched, served, signed_in
 SIZES = {"phone": (360, 740), "tablet": (1024, 768), "desktop": (1440, 900)}
 
 
+WINDOW = timedelta(days=30)
+
+
 def furnish(instance: Path) -> dict[Role, list[tuple[str, str]]]:
     """The demo's site on that instance; by role, the paths of its screens and what to call them."""
     app = create_app(instance, DURABLE=False)
     with app.app_context():
         migrate()
         demo.furnish(parts(), None)
-        refused = pictures.newest("refused", None, 1)[0].id
+        refused = pictures.newest("refused", None, 1)[0]
+        appeals.ask(refused.id, refused.member_id, "This is my own painting, there is nothing indecent in it.", WINDOW)
+        held, refused = pictures.held(1)[0].id, refused.id
         shown = next(one.id for one in pictures.newest("undecided", None, 50) if one.status is Status.PUBLISHED)
         db.session.remove()
         db.engine.dispose()
@@ -33,6 +39,11 @@ def furnish(instance: Path) -> dict[Role, list[tuple[str, str]]]:
             ("grid-all", "/review/?show=all"),
             ("blocklist", "/blocklist/"),
             ("blocklist-entry", "/blocklist/1"),
+            ("near-matches", "/review/near"),
+            ("near-match", f"/review/cases/{held}"),
+            ("appeals", "/review/appeals"),
+            ("appeal", f"/review/cases/{refused}"),
+            ("similar", f"/review/search?picture={shown}"),
             ("history", "/review/history"),
             ("picture", f"/review/pictures/{shown}"),
             ("picture-refused", f"/review/pictures/{refused}"),
