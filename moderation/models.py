@@ -313,6 +313,7 @@ class Match(Model):
     phash: Mapped[int]
     share: Mapped[float | None]  # of the blocks that agree, and their mean correlation; None: pixels not compared
     correlation: Mapped[float | None]
+    blocks: Mapped[int | None]  # textured ones that took part; None where not compared, and in rows older than this
     identical: Mapped[bool]
     verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))  # that this candidate alone leads to
 

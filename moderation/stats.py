@@ -1,19 +1,30 @@
 """What happened, in numbers: one query per figure. A day is a day of UTC."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from statistics import quantiles
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased, joinedload
 
 from .database import db
 from .matching import Verdict
-from .models import Account, Action, Check, Decision, Entry, Kind, Match, Occasion, Picture, Status
+from .models import Account, Action, Appeal, Check, Decision, Entry, Kind, Match, Occasion, Picture, Status
+from .views import labels
 
-Since = datetime | None
-"""From when on something is counted; None for all there ever was."""
+
+class Period(NamedTuple):
+    """From its start on, up to its end."""
+
+    start: datetime
+    end: datetime
+
+
+Since = datetime | Period | None
+"""From when on something is counted, or in which period; None for all there ever was."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,44 @@ class CheckTimes:
 
 
 @dataclass(frozen=True)
+class DecisionTimes:
+    """Seconds from an upload to the first decision on it, within which half, and nine of ten, were decided."""
+
+    median: float
+    p90: float
+
+
+@dataclass(frozen=True)
+class Appeals:
+    """Appeals by what became of them."""
+
+    upheld: int
+    overturned: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Moderator:
+    """What one person has decided, and how much of it was taken back."""
+
+    name: str
+    marked: int
+    approved: int
+    appeals: int
+    undone: int
+
+
+@dataclass(frozen=True)
+class Offender:
+    """A member and the pictures that were refused or taken down."""
+
+    account: Account
+    refused: int
+    removed: int
+    uploads: int
+
+
+@dataclass(frozen=True)
 class Entries:
     """The blocklist as it is now."""
 
@@ -69,6 +118,14 @@ class Figures:
     failures: Failures
     check_times: CheckTimes | None
     entries: Entries
+    decision_times: DecisionTimes | None
+    appeals: Appeals
+
+    @property
+    def false_positives(self) -> float | None:
+        """The share of refusals that appeals have overturned, among all refusals."""
+        refused = self.outcomes.refused + self.appeals.overturned
+        return self.appeals.overturned / refused if refused else None
 
 
 @dataclass(frozen=True)
@@ -131,24 +188,26 @@ def figures(since: Since) -> Figures:
         failures(since),
         check_times(since),
         entries(),
+        decision_times(since),
+        appeals(since),
     )
 
 
 def uploads(since: Since) -> int:
     """Uploads that were compared with the blocklist."""
-    return _count(sa.select(sa.func.count(Check.id)).where(Check.occasion == Occasion.UPLOAD, _from(Check, since)))
+    return _count(sa.select(sa.func.count(Check.id)).where(Check.occasion == Occasion.UPLOAD, within(Check, since)))
 
 
 def outcomes(since: Since) -> Outcomes:
     counted = sa.select(_count_if(Picture.status == Status.REFUSED), _count_if(Picture.status == Status.REMOVED))
-    refused, removed = db.session.execute(counted.where(_from(Picture, since))).one()
+    refused, removed = db.session.execute(counted.where(within(Picture, since))).one()
     return Outcomes(refused, removed)
 
 
 def marked(since: Since) -> int:
     """Pictures that a moderator found indecent, where that stands."""
     standing = (Decision.kind == Kind.MARK, Decision.undone.is_(None))
-    return _count(sa.select(sa.func.count(Decision.id)).where(*standing, _from(Decision, since)))
+    return _count(sa.select(sa.func.count(Decision.id)).where(*standing, within(Decision, since)))
 
 
 def swept(since: Since) -> int:
@@ -162,7 +221,7 @@ def swept(since: Since) -> int:
             Action.entry_id.is_not(None),
             Picture.status.in_((Status.REFUSED, Status.REMOVED)),
             Decision.undone.is_(None),
-            _from(Decision, since),
+            within(Decision, since),
         )
     )
     return _count(standing)
@@ -178,7 +237,7 @@ def failures(since: Since) -> Failures:
     latest = sa.select(sa.func.max(later.id)).where(later.picture_id == Check.picture_id).scalar_subquery()
     held = sa.and_(Picture.status == Status.HELD, Check.id == latest)
     counted = (
-        sa.select(_count_pictures_if(_from(Check, since)), _count_pictures_if(held))
+        sa.select(_count_pictures_if(within(Check, since)), _count_pictures_if(held))
         .join(Picture, Picture.id == Check.picture_id)
         .where(Check.failure.is_not(None))
     )
@@ -194,7 +253,7 @@ def check_times(since: Since) -> CheckTimes | None:
             sa.func.row_number().over(order_by=Check.milliseconds).label("rank"),
             sa.func.count().over().label("of"),
         )
-        .where(Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), _from(Check, since))
+        .where(Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), within(Check, since))
         .subquery()
     ).c
     p50, p95 = (
@@ -211,7 +270,7 @@ def entries() -> Entries:
 
 def most_matched(since: Since, limit: int) -> list[EntryFigures]:
     """The entries with the most matches in that time first; those without any, newest first, at the end."""
-    inside = _from(Check, since)
+    inside = within(Check, since)
     found = (
         sa.select(
             Match.entry_id,
@@ -236,6 +295,90 @@ def most_matched(since: Since, limit: int) -> list[EntryFigures]:
     return [EntryFigures(*row) for row in db.session.execute(ranked)]
 
 
+def decision_times(since: Since) -> DecisionTimes | None:
+    """Of the decisions in that time on pictures by a person looking at them; None where there were none."""
+    first = (
+        sa.select(Picture.created, sa.func.min(Decision.created))
+        .join(Action, Action.picture_id == Picture.id)
+        .join(Action.decision)
+        .where(
+            Decision.kind.in_((Kind.MARK, Kind.APPROVE)),
+            Action.decides,
+            Action.entry_id.is_(None),
+            within(Decision, since),
+        )
+        .group_by(Picture.id, Picture.created)
+    )
+    seconds = [(decided - uploaded).total_seconds() for uploaded, decided in db.session.execute(first)]
+    if len(seconds) < 2:
+        return DecisionTimes(seconds[0], seconds[0]) if seconds else None
+    tenths = quantiles(seconds, n=10, method="inclusive")
+    return DecisionTimes(tenths[4], tenths[8])
+
+
+def appeals(since: Since) -> Appeals:
+    """Appeals made in that time."""
+    decided = sa.and_(Appeal.decision_id.is_not(None), Decision.undone.is_(None))
+    counted = (
+        sa.select(
+            _count_if(sa.and_(decided, Decision.kind == Kind.UPHOLD)),
+            _count_if(sa.and_(decided, Decision.kind == Kind.OVERTURN)),
+            _count_if(sa.not_(sa.func.coalesce(decided, sa.false()))),
+        )
+        .select_from(Appeal)
+        .outerjoin(Decision, Appeal.decision_id == Decision.id)
+        .where(within(Appeal, since))
+    )
+    return Appeals(*db.session.execute(counted).one())
+
+
+def moderators(since: Since) -> list[Moderator]:
+    """Who has decided how much, the most first."""
+    counted = (
+        sa.select(
+            Account.name,
+            _count_if(Decision.kind == Kind.MARK),
+            _count_if(Decision.kind == Kind.APPROVE),
+            _count_if(Decision.kind.in_((Kind.UPHOLD, Kind.OVERTURN))),
+            _count_if(Decision.undone.is_not(None)),
+        )
+        .join(Decision, Decision.by_id == Account.id)
+        .where(within(Decision, since))
+        .group_by(Account.id, Account.name)
+        .order_by(sa.func.count().desc(), Account.name)
+    )
+    return [Moderator(*row) for row in db.session.execute(counted)]
+
+
+def offenders(since: Since, limit: int, at_least: int = 2) -> list[Offender]:
+    """Members of whom at least so many pictures were refused or taken down, the most first."""
+    refused, removed = _count_if(Picture.status == Status.REFUSED), _count_if(Picture.status == Status.REMOVED)
+    counted = (
+        sa.select(Account, refused, removed, sa.func.count(Picture.id))
+        .join(Picture, Picture.member_id == Account.id)
+        .where(within(Picture, since))
+        .group_by(Account.id)
+        .having(refused + removed >= at_least)
+        .order_by((refused + removed).desc(), Account.id)
+        .limit(limit)
+    )
+    return [Offender(*row) for row in db.session.execute(counted)]
+
+
+def by_view(since: Since) -> list[tuple[str, int]]:
+    """In which views the refused and held pictures came near to the entry that counted, the most frequent first."""
+    counted = (
+        sa.select(Match.view, Match.asked, sa.func.count(sa.distinct(Check.id)))
+        .join(Match.check)
+        .where(Match.entry_id == Check.entry_id, Check.verdict != Verdict.PUBLISH, within(Check, since))
+        .group_by(Match.view, Match.asked)
+    )
+    names: Counter[str] = Counter()
+    for view, asked, number in db.session.execute(counted):
+        names[labels(view, asked)] += number
+    return names.most_common()
+
+
 def per_day(since: Since, until: datetime) -> list[Day]:
     """Every day of that time, those without an upload too; of all time, from the first upload on."""
     day = sa.func.date(Picture.created, type_=sa.Date)
@@ -246,12 +389,13 @@ def per_day(since: Since, until: datetime) -> list[Day]:
             _count_if(Picture.status == Status.REFUSED),
             _count_if(Picture.status == Status.REMOVED),
         )
-        .where(_from(Picture, since))
+        .where(within(Picture, since))
         .group_by(day)
     )
     found = {row[0]: Day(*row) for row in db.session.execute(counted)}
     last = until.astimezone(UTC).date()
-    first = since.astimezone(UTC).date() if since else min(found, default=last)
+    begins = since.start if isinstance(since, Period) else since
+    first = begins.astimezone(UTC).date() if begins else min(found, default=last)
     dates = [first + timedelta(number) for number in range((last - first).days + 1)]
     return [found.get(one) or Day(one, 0, 0, 0) for one in dates]
 
@@ -261,13 +405,13 @@ def distances(since: Since, widest: int) -> Distances:
     counted = (
         sa.select(Match.dhash, Match.verdict, sa.func.count())
         .join(Match.check)
-        .where(_from(Check, since))
+        .where(within(Check, since))
         .group_by(Match.dhash, Match.verdict)
     )
     found = {(bits, verdict): number for bits, verdict, number in db.session.execute(counted)}
     checks, without = db.session.execute(
         sa.select(sa.func.count(Check.id), _count_if(Check.candidates == 0)).where(
-            Check.failure.is_(None), _from(Check, since)
+            Check.failure.is_(None), within(Check, since)
         )
     ).one()
     split = (Verdict.REFUSE, Verdict.HOLD, Verdict.PUBLISH)
@@ -298,8 +442,16 @@ def people(search: str, after: str, limit: int) -> list[Person]:
     return [Person(*row) for row in db.session.execute(listed)]
 
 
-def _from(kind: type[Check] | type[Picture] | type[Decision], since: Since) -> sa.ColumnElement[bool]:
+def within(kind: type[Check] | type[Picture] | type[Decision] | type[Appeal], since: Since) -> sa.ColumnElement[bool]:
+    """Whether it was made in that time."""
+    if isinstance(since, Period):
+        return sa.and_(kind.created >= since.start, kind.created < since.end)
     return kind.created >= since if since else sa.true()
+
+
+def before(since: datetime, moment: datetime) -> Period:
+    """The period before the one from `since` to that moment, equally long."""
+    return Period(since - (moment - since), since)
 
 
 def _count_if(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:

@@ -189,6 +189,7 @@ def _matches(hits: list[Hit], policy: Policy) -> list[Match]:
             phash=hit.phash,
             share=hit.agreement and hit.agreement.share,
             correlation=hit.agreement and hit.agreement.correlation,
+            blocks=hit.agreement and hit.agreement.blocks,
             identical=hit.identical,
             verdict=verdict,
         )

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 import sqlalchemy as sa
 
-from moderation import blocklist, review, stats, uploads
+from moderation import appeals, blocklist, review, stats, uploads
 from moderation.database import db, writing
 from moderation.matching import Hit, Policy, Verdict, Zone
 from moderation.models import (
@@ -25,7 +25,7 @@ from moderation.models import (
     Status,
 )
 from moderation.parts import Parts
-from moderation.stats import CheckTimes, Day, Distance, Entries, Failures, Outcomes
+from moderation.stats import Appeals, CheckTimes, Day, Distance, Entries, Failures, Outcomes
 from tests.conftest import near_copy
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
@@ -128,7 +128,9 @@ def status(picture_id: int) -> Status:
 
 def test_nothing_has_happened_yet(app: object) -> None:
     figures = stats.figures(None)
-    assert figures == stats.Figures(0, Outcomes(0, 0), 0, 0, 0, Failures(0, 0), None, Entries(0, 0))
+    assert figures == stats.Figures(
+        0, Outcomes(0, 0), 0, 0, 0, Failures(0, 0), None, Entries(0, 0), None, Appeals(0, 0, 0)
+    )
     assert figures.outcomes.stopped is None
     assert stats.per_day(None, NOW) == [Day(date(2026, 3, 10), 0, 0, 0)]
     assert stats.distances(None, 2) == stats.Distances([Distance(bits, 0, 0, 0) for bits in range(3)], 0, 0)
@@ -442,3 +444,56 @@ def test_the_numbers_of_the_tables_add_up(parts: Parts, upload: Make, draw: Call
     assert sum(day.uploads for day in days) == stats.uploads(None) == 5
     assert sum(day.refused for day in days) == stats.outcomes(None).refused == 1
     assert sum(day.removed for day in days) == stats.outcomes(None).removed == 1
+
+
+def test_appeals_and_the_share_of_refusals_that_were_wrong(
+    parts: Parts, upload: Make, draw: Callable, mona: Make, member: Make
+) -> None:
+    with writing():
+        db.session.get_one(Account, mona).role = Role.MODERATOR
+    ben = member("ben")
+    review.mark(parts, upload(draw(1)), mona, None)
+    refused = [upload(near_copy(draw(1), scale=scale)) for scale in (0.9, 0.8, 0.7)]
+    asked = [appeals.ask(one, db.session.get_one(Picture, one).member_id, "No!", timedelta(1)).id for one in refused]
+    appeals.overturn(parts, asked[0], ben, "", 9)
+    appeals.uphold(asked[1], ben)
+    figures = stats.figures(None)
+    assert figures.appeals == Appeals(upheld=1, overturned=1, waiting=1)
+    assert figures.false_positives == 1 / 3
+    assert [(one.name, one.marked, one.appeals) for one in stats.moderators(None)] == [("ben", 0, 2), ("mona", 1, 0)]
+    assert stats.by_view(None) == [("whole", 3)]
+
+
+def test_time_to_decision_is_from_the_upload_to_the_first_decision(
+    parts: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    for seed, minutes in enumerate((1, 2, 3, 4, 60)):
+        number = upload(draw(seed))
+        decision = review.approve(parts, number, mona, None)
+        with writing():
+            decision.created = db.session.get_one(Picture, number).created + timedelta(minutes=minutes)
+    times = stats.decision_times(None)
+    assert times
+    assert times.median == pytest.approx(3 * 60)
+    assert 4 * 60 < times.p90 < 60 * 60
+
+
+def test_a_member_is_a_repeat_offender_from_the_second_time_on(
+    parts: Parts, upload: Make, draw: Callable, mona: int, member: Make
+) -> None:
+    review.mark(parts, upload(draw(1)), mona, None)
+    eve, once = member("eve"), member("once")
+    for scale in (0.9, 0.8):
+        upload(near_copy(draw(1), scale=scale), eve)
+    upload(draw(4), eve)
+    upload(near_copy(draw(1)), once)
+    assert [(one.account.name, one.refused, one.removed, one.uploads) for one in stats.offenders(None, 9)] == [
+        ("eve", 2, 0, 3)
+    ]
+
+
+def test_the_period_before_is_equally_long_and_apart(add_check: Make) -> None:
+    since = NOW - timedelta(days=7)
+    for days in (1, 6, 8, 13, 15):
+        add_check(at=NOW - timedelta(days=days))
+    assert (stats.uploads(since), stats.uploads(stats.before(since, NOW))) == (2, 2)

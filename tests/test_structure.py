@@ -21,7 +21,8 @@ LAYERS = {
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist onshow parts",
     "the domain": (
-        "judging reach similar uploads review refingerprinting pictures entries accounts claims appeals tokens stats"
+        "judging reach similar uploads review refingerprinting pictures entries accounts claims appeals tokens stats "
+        "whatif"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",

@@ -1,8 +1,12 @@
 """The admins' pages: the statistics, with the blocklist's entries, and who may do what."""
 
-from datetime import datetime
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, replace
+from datetime import datetime, timedelta
+from io import StringIO
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -10,17 +14,25 @@ from .. import accounts, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
+from ..matching import Policy, Zone
 from ..models import Account, Role
+from ..whatif import what_if
 from . import charts
 from .session import only
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 bp.before_request(only(Role.ADMIN))
 
-RANGES = {"7": "7 days", "30": "30 days", "90": "90 days", "all": "All"}
+RANGES = {"1": "24 hours", "7": "7 days", "30": "30 days", "90": "90 days", "all": "All"}
 
 ENTRIES = 50
 """Entries that the statistics list."""
+
+OFFENDERS = 20
+"""Members that the statistics list."""
+
+EXPORTED = 100_000
+"""Rows of a CSV at most."""
 
 PEOPLE = 100
 """People on a page."""
@@ -28,11 +40,9 @@ PEOPLE = 100
 
 @bp.get("/")
 def statistics() -> ResponseReturnValue:
-    days = request.args.get("days", "30")
-    if days not in RANGES:
-        abort(404)
     moment, policy = now(), parts().policy
-    since = None if days == "all" else stats.start(int(days), moment)
+    days, since = _range(moment)
+    other = _other(policy)
     distances = stats.distances(since, policy.widest)
     return render_template(
         "admin/statistics.html",
@@ -44,7 +54,93 @@ def statistics() -> ResponseReturnValue:
         distances=distances,
         distances_chart=charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
         entries=stats.most_matched(since, ENTRIES),
+        before=stats.figures(stats.before(since, moment)) if since else None,
+        views=stats.by_view(since),
+        moderators=stats.moderators(since),
+        offenders=stats.offenders(since, OFFENDERS),
+        policy=policy,
+        other=other,
+        what_if=what_if(since, policy, other) if other else None,
     )
+
+
+@bp.get("/statistics/<name>.csv")
+def table(name: str) -> ResponseReturnValue:
+    """What a chart or a table of the statistics shows, for a spreadsheet."""
+    if name not in TABLES:
+        abort(404)
+    moment = now()
+    days, since = _range(moment)
+    heads, rows = TABLES[name](since, moment)
+    file = StringIO()
+    csv.writer(file).writerows([heads, *rows])
+    disposition = f'attachment; filename="{name}-{days}.csv"'
+    return Response(file.getvalue(), mimetype="text/csv", headers={"Content-Disposition": disposition})
+
+
+def _range(moment: datetime) -> tuple[str, datetime | None]:
+    """How far back the page is asked to look, and when that begins."""
+    days = request.args.get("days", "30")
+    if days not in RANGES:
+        abort(404)
+    if days == "all":
+        return days, None
+    return days, moment - timedelta(1) if days == "1" else stats.start(int(days), moment)
+
+
+def _other(policy: Policy) -> Policy | None:
+    """The policy with the thresholds that are asked about; None where none are."""
+    dhash, phash = (request.args.get(name, type=int) for name in ("dhash", "phash"))
+    if dhash is None or phash is None:
+        return None
+    refuse = Zone(min(max(dhash, 0), policy.widest), min(max(phash, 0), 256))
+    hold = Zone(max(policy.hold.dhash, refuse.dhash), max(policy.hold.phash, refuse.phash))
+    return replace(policy, refuse=refuse, hold=hold)
+
+
+Table = tuple[Sequence[str], Iterable[Sequence[object]]]
+
+
+def _uploads(since: datetime | None, moment: datetime) -> Table:
+    rows = ((day.date, day.uploads, day.refused, day.removed) for day in stats.per_day(since, moment))
+    return ("day", "uploads", "refused", "removed"), rows
+
+
+def _distances(since: datetime | None, moment: datetime) -> Table:
+    found = stats.distances(since, parts().policy.widest).by_bits
+    return ("dhash_bits", "refused", "held", "unconfirmed"), (astuple(one) for one in found)
+
+
+def _entries(since: datetime | None, moment: datetime) -> Table:
+    found = stats.most_matched(since, EXPORTED)
+    rows = ((one.entry.id, one.entry.decision.reason, one.matches, one.members, one.last_match) for one in found)
+    return ("entry", "reason", "matches", "members", "last_match"), rows
+
+
+def _views(since: datetime | None, moment: datetime) -> Table:
+    return ("view", "hits"), stats.by_view(since)
+
+
+def _moderators(since: datetime | None, moment: datetime) -> Table:
+    rows = (astuple(one) for one in stats.moderators(since))
+    return ("name", "marked", "approved", "appeals", "undone"), rows
+
+
+def _offenders(since: datetime | None, moment: datetime) -> Table:
+    found = stats.offenders(since, EXPORTED)
+    rows = ((one.account.name, one.refused, one.removed, one.uploads) for one in found)
+    return ("name", "refused", "removed", "uploads"), rows
+
+
+TABLES: dict[str, Callable[[datetime | None, datetime], Table]] = {
+    "uploads": _uploads,
+    "distances": _distances,
+    "entries": _entries,
+    "views": _views,
+    "moderators": _moderators,
+    "offenders": _offenders,
+}
+"""What can be had as CSV, by name."""
 
 
 @bp.get("/people")
@@ -84,6 +180,26 @@ def percent(share: float | None) -> str:
 @bp.app_template_filter("milliseconds")
 def milliseconds(value: float) -> str:
     return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+@bp.app_template_filter("duration")
+def duration(seconds: float) -> str:
+    """As long as it takes to say it: "40 s", "12 min", "3 h", "2 d"."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@bp.app_template_filter("change")
+def change(value: float | None, before: float | None) -> str:
+    """How a figure differs from the one of the period before: "+12%", "as before"."""
+    if value is None or before is None or (before == 0 and value == 0):
+        return ""
+    if before == 0:
+        return "none before"
+    ratio = value / before - 1
+    return "as before" if abs(ratio) < 0.005 else f"{ratio:+.0%}"
 
 
 @bp.app_template_filter("day")

@@ -64,14 +64,14 @@ def seen_in(match: Match) -> str:
 
 
 def nearness(match: Match | Hit) -> str:
-    """How near, for a person who has never heard of bits: what differs, in which view, how far the pixels agree."""
+    """How near, as sentences: what differs, in which view, how far the pixels agree."""
     if match.identical:
         return "The very same picture."
     words = labels(match.view, match.asked)
     where = "" if words == "whole" else f", compared as {words}"
     share = match.share if isinstance(match, Match) else match.agreement and match.agreement.share
     agree = "" if share is None else f" {share:.0%} of the picture agrees, laid over each other."
-    return f"{match.dhash} of 64 coarse and {match.phash} of 256 fine marks differ{where}.{agree}"
+    return f"{match.dhash} of 64 dHash bits and {match.phash} of 256 pHash bits differ{where}.{agree}"
 
 
 FILTERS = {

@@ -27,7 +27,9 @@ def mona(person: Callable) -> int:
 
 def figures(page: str) -> dict[str, tuple[str, str]]:
     """The cards: label, figure and sentence."""
-    cards = re.findall(r"<dt>(.*?)</dt><dd class=\"value\">(.*?)</dd><dd class=\"says\">(.*?)</dd>", page, re.DOTALL)
+    change = r"(?:<dd class=\"change\"[^>]*>[^<]*</dd>)?"
+    card = rf"<dt>(.*?)</dt><dd class=\"value\">(.*?)</dd>{change}<dd class=\"says\">(.*?)</dd>"
+    cards = re.findall(card, page, re.DOTALL)
     return {words(label).removesuffix(" now"): (words(value), words(says)) for label, value, says in cards}
 
 
@@ -206,3 +208,31 @@ def test_a_share_is_never_rounded_to_all_or_nothing(share: float | None, said: s
 
 def test_milliseconds_have_a_decimal_while_there_are_few() -> None:
     assert [milliseconds(value) for value in (0.04, 2.345, 10.4, 1234)] == ["0.0 ms", "2.3 ms", "10 ms", "1,234 ms"]
+
+
+def test_every_chart_and_table_can_be_had_as_csv(
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
+) -> None:
+    review.mark(parts, arrive(draw(1)), mona, None)
+    arrive(near_copy(draw(1)))
+    names = re.findall(r'href="/admin/statistics/(\w+).csv\?days=7"', ada.get("/admin/?days=7").text)
+    assert sorted(names) == ["distances", "entries", "moderators", "offenders", "uploads", "views"]
+    files = {name: ada.get(f"/admin/statistics/{name}.csv?days=7") for name in names}
+    assert {file.mimetype for file in files.values()} == {"text/csv"}
+    assert files["uploads"].text.splitlines()[0] == "day,uploads,refused,removed"
+    assert files["uploads"].text.splitlines()[-1].endswith(",2,1,1")
+    assert files["views"].text.splitlines() == ["view,hits", "whole,1"]
+    assert files["moderators"].text.splitlines()[1] == "mona,1,0,0,0"
+    assert ada.get("/admin/statistics/nothing.csv").status_code == 404
+
+
+def test_what_if_says_what_other_thresholds_would_have_made_of_the_uploads(
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
+) -> None:
+    review.mark(parts, arrive(draw(1)), mona, None)
+    arrive(near_copy(draw(1)))
+    assert "would have been refused" not in ada.get("/admin/").text
+    said = ada.get("/admin/?dhash=0&phash=0").text
+    assert "With 0 and 0 instead of 10 and 40" in said
+    assert "of 2 would have been refused instead of 1" in said
+    assert "With 12 and 256 instead" in ada.get("/admin/?dhash=99&phash=999").text

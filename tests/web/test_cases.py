@@ -33,7 +33,7 @@ def test_a_near_match_is_shown_beside_its_entry_with_the_distance_in_words(held:
     ben = sign_in("ben", Role.MODERATOR)
     queue = ben.get("/review/near").text
     assert f'href="/review/cases/{held}"' in queue
-    assert "of 64 coarse and" in queue
+    assert "of 64 dHash bits and" in queue
     case = ben.get("/review/near/next", follow_redirects=True).text
     assert "Blocklist entry 1" in case
     assert 'data-sharp="/blocklist/1/look"' in case
