@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from .database import db
-from .models import Action, Check, Decision, FingerprintRow, Match, Picture, Status
+from .models import Account, Action, Check, Decision, FingerprintRow, Kind, Match, Picture, Status
 
 COUNTED = 1000
 """Counts go so far; beyond it a grid says "999+"."""
@@ -119,8 +119,10 @@ def record(member_id: int) -> Record:
     return Record(number(), number(Picture.status == Status.REFUSED), number(Picture.status == Status.REMOVED))
 
 
-def history(before: int | None, limit: int) -> Sequence[Decision]:
-    """Decisions, latest first, with what they did."""
+def history(
+    before: int | None, limit: int, by: str = "", kind: Kind | None = None, undone: bool | None = None
+) -> Sequence[Decision]:
+    """Decisions, latest first, with what they did: all, or of people whose names hold `by`, of a kind, taken back."""
     wanted = sa.select(Decision).options(
         joinedload(Decision.by),
         joinedload(Decision.undone_by),
@@ -130,6 +132,12 @@ def history(before: int | None, limit: int) -> Sequence[Decision]:
     )
     if before is not None:
         wanted = wanted.where(Decision.id < before)
+    if by.strip():
+        wanted = wanted.where(Decision.by.has(Account.key.contains(by.strip().casefold(), autoescape=True)))
+    if kind is not None:
+        wanted = wanted.where(Decision.kind == kind)
+    if undone is not None:
+        wanted = wanted.where(Decision.undone.is_not(None) if undone else Decision.undone.is_(None))
     return db.session.scalars(wanted.order_by(Decision.id.desc()).limit(limit)).all()
 
 

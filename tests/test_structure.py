@@ -22,7 +22,7 @@ LAYERS = {
     "versioned lists": "replica blocklist onshow parts",
     "the domain": (
         "judging reach similar uploads review refingerprinting pictures entries accounts claims appeals tokens stats "
-        "whatif"
+        "whatif reversal"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",

@@ -3,14 +3,14 @@
 import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import accounts, stats
+from .. import accounts, reversal, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -165,6 +165,25 @@ def role(account_id: int) -> ResponseReturnValue:
     if account_id == current_user.id and chosen != Role.ADMIN:
         return redirect(url_for("account.home"))
     return redirect(url_for("admin.people", q=request.args.get("q"), after=request.args.get("after")))
+
+
+@bp.route("/people/<int:account_id>/decisions", methods=["GET", "POST"])
+def take_back(account_id: int) -> ResponseReturnValue:
+    """Undo everything that an account has decided since a time, after a look at how much that is."""
+    account = db.get_or_404(Account, account_id)
+    given, since, error = request.values.get("since", ""), None, ""
+    if given:
+        try:
+            since = datetime.fromisoformat(given).replace(tzinfo=UTC)
+        except ValueError:
+            error = "Please give a day and a time, like 2026-03-10 15:30."
+    if request.method == "POST" and since:
+        number = reversal.take_back(parts(), account_id, since, current_user.id)
+        flash(f"Took back {number} decision{'' if number == 1 else 's'} of {account.name}.", "good")
+        return redirect(url_for("moderator.history", by=account.name))
+    found = reversal.preview(account_id, since) if since else None
+    page = render_template("admin/reversal.html", account=account, since=since, found=found, error=error)
+    return page, 422 if error else 200
 
 
 @bp.app_template_filter("percent")

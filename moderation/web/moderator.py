@@ -1,6 +1,9 @@
 """The moderators' console: the live grid, one picture, the history."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+import csv
+from io import StringIO
+
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -9,7 +12,7 @@ from ..blocklist import unpack
 from ..context import parts
 from ..database import db, writing
 from ..errors import Refusal
-from ..models import Account, Decision, Picture, Role
+from ..models import Account, Decision, Kind, Picture, Role
 from ..reach import Reach, reach
 from ..similar import similar
 from .answers import back, wants_json
@@ -20,6 +23,12 @@ bp.before_request(only(Role.MODERATOR))
 
 STRIP = 12
 """Similar pictures under a picture."""
+
+FILTERS = ("by", "kind", "undone")
+"""Of the history."""
+
+EXPORTED = 10_000
+"""Decisions in a CSV at most, the latest."""
 
 CHANGES = 100
 """Cards in one answer to an open grid; what is left comes with the next."""
@@ -124,8 +133,43 @@ def shield() -> ResponseReturnValue:
 @bp.get("/history")
 def history() -> ResponseReturnValue:
     size = current_app.config["GRID_PAGE"]
-    found = pictures.history(request.args.get("before", type=int), size + 1)
-    return render_template("moderator/history.html", decisions=found[:size], more=len(found) > size)
+    found = pictures.history(request.args.get("before", type=int), size + 1, *_filters())
+    asked = {name: request.args[name] for name in FILTERS if request.args.get(name)}
+    return render_template(
+        "moderator/history.html", decisions=found[:size], more=len(found) > size, asked=asked, kinds=list(Kind)
+    )
+
+
+@bp.get("/history.csv")
+def history_csv() -> ResponseReturnValue:
+    """The decisions that the history shows, for a spreadsheet."""
+    file = StringIO()
+    write = csv.writer(file)
+    write.writerow(("decision", "when", "by", "kind", "reason", "pictures", "entries", "taken_back", "taken_back_by"))
+    for one in pictures.history(None, EXPORTED, *_filters()):
+        touched, added = (" ".join(str(id_) for id_ in ids) for ids in _touched(one))
+        undone_by = one.undone_by.name if one.undone_by else ""
+        name = one.by.name if one.by else ""
+        write.writerow((one.id, one.created, name, one.kind, one.reason, touched, added, one.undone or "", undone_by))
+    return Response(
+        file.getvalue(), mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="history.csv"'}
+    )
+
+
+def _touched(decision: Decision) -> tuple[list[int], list[int]]:
+    """The pictures and the entries of a decision, once each."""
+    entries = (*decision.entries, *decision.withdrawals)
+    return sorted({one.picture_id for one in decision.actions}), sorted({one.id for one in entries})
+
+
+def _filters() -> tuple[str, Kind | None, bool | None]:
+    """By whom, of which kind, taken back or not: what the history is asked for."""
+    kind, undone = request.args.get("kind", ""), request.args.get("undone", "")
+    return (
+        request.args.get("by", ""),
+        Kind(kind) if kind in list(Kind) else None,
+        {"yes": True, "no": False}.get(undone),
+    )
 
 
 def _ask(found: Reach, picture_id: int) -> ResponseReturnValue:

@@ -43,6 +43,11 @@ def count(number: int, one: str, many: str) -> str:
 
 def decided(decision: Decision) -> str:
     """What was said, in one or two words."""
+    return what(decision.kind)
+
+
+def what(kind: Kind) -> str:
+    """A kind of decision, in one or two words."""
     return {
         Kind.MARK: "Indecent",
         Kind.APPROVE: "OK",
@@ -50,7 +55,7 @@ def decided(decision: Decision) -> str:
         Kind.WITHDRAW: "Withdrawn",
         Kind.UPHOLD: "Appeal upheld",
         Kind.OVERTURN: "Appeal overturned",
-    }[decision.kind]
+    }[kind]
 
 
 def by(decision: Decision) -> str:
@@ -80,6 +85,7 @@ FILTERS = {
     "exact": exact,
     "count": count,
     "decided": decided,
+    "what": what,
     "by": by,
     "seen_in": seen_in,
     "nearness": nearness,

@@ -11,7 +11,7 @@ from moderation.database import db, writing
 from moderation.models import Account, Decision, Entry, Role, Status
 from moderation.parts import Parts
 from moderation.web.admin import milliseconds, percent
-from tests.conftest import near_copy
+from tests.conftest import near_copy, status
 from tests.web.conftest import Browser
 
 
@@ -236,3 +236,18 @@ def test_what_if_says_what_other_thresholds_would_have_made_of_the_uploads(
     assert "With 0 and 0 instead of 10 and 40" in said
     assert "of 2 would have been refused instead of 1" in said
     assert "With 12 and 256 instead" in ada.get("/admin/?dhash=99&phash=999").text
+
+
+def test_everything_that_an_account_decided_since_a_time_is_taken_back_after_a_look(
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
+) -> None:
+    number = arrive(draw(1))
+    review.mark(parts, number, mona, None)
+    path = f"/admin/people/{mona}/decisions"
+    assert f'href="{path}"' in ada.get("/admin/people").text
+    assert "1 decision</strong> about 1 picture." in ada.get(f"{path}?since=2020-01-01T00:00").text
+    assert "nothing since then" in ada.get(f"{path}?since=2099-01-01T00:00").text
+    assert "Please give a day and a time" in ada.get(f"{path}?since=yesterday").text
+    assert status(number) is Status.REMOVED
+    assert "Took back 1 decision of mona." in ada.post(path, since="2020-01-01T00:00").text
+    assert status(number) is Status.PUBLISHED

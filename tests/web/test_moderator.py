@@ -211,3 +211,26 @@ def test_pictures_come_blurred_at_the_level_that_the_moderator_chose(
     assert f'src="/pictures/{number}/thumbnail"' in ana.get("/review/").text
     assert "The shield has the levels 0 to 6." in ana.post("/review/shield", level=7).text
     assert ana.get(f"/pictures/{number}/thumbnail?level=7").status_code == 404
+
+
+def test_the_history_is_filtered_by_person_kind_and_state_and_can_be_had_as_csv(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    first, second = arrive(draw(1)), arrive(draw(2))
+    ana, ben = sign_in("ana", Role.MODERATOR), sign_in("ben", Role.MODERATOR)
+    ana.post(f"/review/pictures/{first}/mark")
+    ben.post(f"/review/pictures/{second}/approve")
+    ben.post("/review/decisions/2/undo")
+
+    def listed(query: str) -> list[str]:
+        return re.findall(r'id="decision-(\d+)"', ben.get(f"/review/history?{query}").text)
+
+    assert listed("") == ["2", "1"]
+    assert listed("by=AN") == ["1"]
+    assert listed("kind=approve") == ["2"]
+    assert listed("undone=no") == ["1"]
+    assert listed("by=ana&kind=approve") == []
+    assert "No decision is like that." in ben.get("/review/history?by=nobody").text
+    heads, row = ben.get("/review/history.csv?undone=yes").text.splitlines()
+    assert heads.startswith("decision,when,by,kind")
+    assert re.fullmatch(rf"2,[^,]+,ben,approve,,{second},,[^,]+,ben", row)
