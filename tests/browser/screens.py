@@ -48,7 +48,13 @@ def furnish(instance: Path) -> dict[Role, list[tuple[str, str]]]:
             ("picture", f"/review/pictures/{shown}"),
             ("picture-refused", f"/review/pictures/{refused}"),
         ],
-        Role.ADMIN: [("statistics", "/admin/"), ("people", "/admin/people"), ("error", "/nowhere")],
+        Role.ADMIN: [
+            ("statistics", "/admin/"),
+            ("people", "/admin/people"),
+            ("what-if", "/admin/?dhash=4&phash=24"),
+            ("take-back", "/admin/people/2/decisions?since=2026-01-01T00:00"),
+            ("error", "/nowhere"),
+        ],
     }
 
 
