@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
+from .columns import now
 from .database import db
 from .errors import Conflict, NotFound, Refusal
 from .models import Account, Role
@@ -69,7 +70,7 @@ def authenticate(name: str, password: str) -> Account | None:
         _hasher.verify(account.password if account else _nobody(), password)
     except (VerificationError, InvalidHashError):
         return None
-    return account
+    return None if account and account.deactivated else account
 
 
 def set_password(account: Account, password: str) -> None:
@@ -82,9 +83,43 @@ def set_password(account: Account, password: str) -> None:
 
 def set_role(account: Account, role: Role) -> None:
     """Raises `Refusal` where it would leave the site without an admin."""
-    if account.role is Role.ADMIN and role is not Role.ADMIN and _admins() == 1:
+    if account.role is Role.ADMIN and not account.deactivated and role is not Role.ADMIN and _admins() == 1:
         raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
     account.role = role
+    account.entrusted = account.entrusted and role in STAFF
+
+
+def deactivate(account: Account) -> None:
+    """Nobody can sign in to it any more, and whoever is signed in is signed out.
+
+    What it uploaded and decided stays as it is. Raises `Refusal` for the only admin.
+    """
+    if account.role is Role.ADMIN and not account.deactivated and _admins() == 1:
+        raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
+    account.deactivated = account.deactivated or now()
+    account.session = secrets.token_hex(16)
+
+
+def reactivate(account: Account) -> None:
+    account.deactivated = None
+
+
+def set_entrusted(account: Account, entrusted: bool) -> None:
+    """Whether an account sees escalated pictures. Raises `Refusal` for one that decides on none."""
+    if entrusted and account.role not in STAFF:
+        raise Refusal(f"{account.name} is a member: escalated pictures are for moderators and admins.")
+    account.entrusted = entrusted
+
+
+def is_entrusted(account_id: int) -> bool:
+    account = db.session.get(Account, account_id)
+    return account is not None and account.entrusted and account.role in STAFF
+
+
+def entrusted() -> list[Account]:
+    """Everybody who sees escalated pictures, by name."""
+    wanted = sa.select(Account).where(Account.entrusted, Account.role.in_(STAFF), Account.deactivated.is_(None))
+    return list(db.session.scalars(wanted.order_by(Account.key)))
 
 
 def set_shield(account: Account, level: int) -> None:
@@ -105,7 +140,8 @@ def everybody() -> list[Account]:
 
 def _admins() -> int:
     # Locked where the database locks rows: of two admins who demote each other at once, one comes second.
-    return len(db.session.scalars(sa.select(Account.id).filter_by(role=Role.ADMIN).with_for_update()).all())
+    admins = sa.select(Account.id).filter_by(role=Role.ADMIN, deactivated=None)
+    return len(db.session.scalars(admins.with_for_update()).all())
 
 
 def _key(name: str) -> str:

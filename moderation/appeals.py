@@ -85,8 +85,8 @@ def may_decide(appeal: Appeal, account_id: int) -> bool:
     first = first_decider(appeal)
     if first is None or first.id != account_id:
         return True
-    others = sa.select(Account.id).where(Account.role.in_(STAFF), Account.id != account_id)
-    return db.session.scalars(others.limit(1)).first() is None
+    staff = sa.select(Account.id).where(Account.role.in_(STAFF), Account.deactivated.is_(None))
+    return db.session.scalars(staff.where(Account.id != account_id).limit(1)).first() is None
 
 
 def uphold(appeal_id: int, by_id: int, reason: str = "") -> Decision:

@@ -39,6 +39,7 @@ class Status(StrEnum):
     REPLACED = "replaced"  # was on show until its member's next picture was
     REFUSED = "refused"  # never was on show, and will not be
     REMOVED = "removed"  # was on show and was taken down
+    ESCALATED = "escalated"  # may be against the law: kept apart, for entrusted people alone
 
 
 SWEPT = (Status.PENDING, Status.HELD, Status.PUBLISHED, Status.REPLACED)
@@ -54,6 +55,7 @@ class Kind(StrEnum):
     WITHDRAW = "withdraw"  # this entry blocks no more
     UPHOLD = "uphold"  # an appeal is wrong: this picture stays down
     OVERTURN = "overturn"  # an appeal is right: this picture is fine
+    ESCALATE = "escalate"  # this picture may be against the law
 
     @property
     def fine(self) -> bool:
@@ -91,6 +93,8 @@ class Account(Model):
     password: Mapped[str] = mapped_column(sa.String(200))  # argon2id, with its parameters
     role: Mapped[Role] = mapped_column(text_enum(Role))
     session: Mapped[str] = mapped_column(sa.String(32))  # signs out everywhere when it changes
+    deactivated: Mapped[datetime | None]  # since when nobody can sign in to it
+    entrusted: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # with escalated pictures
     shield: Mapped[int] = mapped_column(default=shield.USUAL, server_default=str(shield.USUAL))  # a level of `shield`
 
 
@@ -199,6 +203,11 @@ class Entry(Model):
     decision: Mapped[Decision] = relationship(back_populates="entries", foreign_keys=decision_id)
     withdrawal: Mapped[Decision | None] = relationship(foreign_keys=withdrawal_id, overlaps="withdrawals")
     picture: Mapped[Picture | None] = relationship()
+
+    @property
+    def apart(self) -> bool:
+        """Whether what it blocks is escalated, and shown to nobody."""
+        return self.decision.kind is Kind.ESCALATE
 
     @property
     def suspended(self) -> bool:

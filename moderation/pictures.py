@@ -16,7 +16,7 @@ SHOWS = {
     "undecided": (Picture.decision_id.is_(None), Picture.status.in_((Status.PUBLISHED, Status.HELD, Status.REPLACED))),
     "held": (Picture.status == Status.HELD,),
     "refused": (Picture.status == Status.REFUSED,),
-    "all": (Picture.status != Status.PENDING,),
+    "all": (Picture.status.not_in((Status.PENDING, Status.ESCALATED)),),
 }
 """The grid's filters by name."""
 
@@ -59,7 +59,8 @@ def newest(show: str, before: int | None, limit: int) -> Sequence[Picture]:
 
 def changed(since: int, limit: int) -> Sequence[Picture]:
     """Pictures that are new or different since that version of the list, in the order of their versions."""
-    wanted = sa.select(Picture).where(Picture.version > since, *SHOWS["all"]).options(*_FOR_CARDS)
+    # Escalated ones too: they leave every open grid.
+    wanted = sa.select(Picture).where(Picture.version > since, Picture.status != Status.PENDING).options(*_FOR_CARDS)
     return db.session.scalars(wanted.order_by(Picture.version, Picture.id).limit(limit)).all()
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from . import review
 from .database import db
-from .errors import Conflict
+from .errors import Refusal
 from .models import Action, Decision, Entry, Picture, Status
 from .parts import Parts
 
@@ -46,6 +46,6 @@ def take_back(parts: Parts, account_id: int, since: datetime, by_id: int) -> int
         try:
             review.undo(parts, decision_id, by_id)
             done += 1
-        except Conflict:  # somebody has taken it back this moment
+        except Refusal:  # somebody has taken it back this moment, or it is others' to release
             continue
     return done

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 import sqlalchemy as sa
 
-from . import blocklist
+from . import accounts, blocklist
 from .columns import now
 from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
@@ -40,10 +40,11 @@ MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)
 
 @dataclass(frozen=True)
 class Sweep:
-    """How many other pictures a decision took down, and how many it left for a moderator to look at."""
+    """How many other pictures a decision took down, left for a moderator to look at, and keeps apart."""
 
     taken_down: int
     held: int
+    escalated: int = 0
 
 
 def mark(
@@ -67,7 +68,7 @@ def mark(
         decision = decide(Kind.MARK, by_id, reason, lease=now() + parts.lease)
         assert picture.fingerprint is not None
         entry = blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
-        _move(picture, never_shown(picture), decision, version)
+        move(picture, never_shown(picture), decision, version)
         db.session.flush()
         spared = db.session.scalars(sa.select(Picture.id).where(Picture.id.in_(spare), Picture.id != picture_id)).all()
         db.session.add_all(Exemption(picture_id=id_, entry_id=entry.id, decision_id=decision.id) for id_ in spared)
@@ -126,6 +127,7 @@ def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:
         raise NotFound(f"There is no blocklist entry {entry_id}.")
     if entry.withdrawn:
         raise Conflict(f"Entry {entry_id} is withdrawn already.")
+    _may_release(entry.decision, by_id)
     decision = decide(Kind.WITHDRAW, by_id, reason)
     db.session.flush()
     blocklist.withdraw(entry, decision)
@@ -189,6 +191,7 @@ def undo(parts: Parts, decision_id: int, by_id: int | None) -> Decision:
             raise NotFound(f"There is no decision {decision_id}.")
         if decision.undone:
             raise Conflict(f"{_name(decision.undone_by)} has taken this back already, {_at(decision.undone)}.")
+        _may_release(decision, by_id)
         decision.undone, decision.undone_by_id, decision.lease = now(), by_id, None
         for entry in decision.entries:
             if not entry.withdrawn:
@@ -240,24 +243,23 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
             if picture.status not in SWEPT or not counting:
                 continue
             verdict, entry = max(counting, key=lambda hit: hit[0].gravity)
+            near = verdict is Verdict.HOLD and picture.decision is None
             # What an entry takes down belongs to the decision that added it, also when the entry was restored.
-            if verdict is Verdict.REFUSE:
-                _move(picture, never_shown(picture), entry.decision, version, entry.id)
-            elif (
-                verdict is Verdict.HOLD
-                and picture.status in (Status.PENDING, Status.PUBLISHED)
-                and not picture.decision
-            ):
+            if entry.apart and (near or verdict is Verdict.REFUSE):
+                move(picture, Status.ESCALATED, entry.decision, version, entry.id)
+            elif verdict is Verdict.REFUSE:
+                move(picture, never_shown(picture), entry.decision, version, entry.id)
+            elif near and picture.status in (Status.PENDING, Status.PUBLISHED):
                 # For a person to look at; one whom a person has looked at stays.
-                _move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
+                move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
         decision.lease = now() if direct else None
 
 
 def swept(decision: Decision) -> Sweep:
     """What a decision did beyond the picture that was decided on."""
     after = [action.after for action in decision.actions if action.entry_id]
-    held = after.count(Status.HELD)
-    return Sweep(len(after) - held, held)
+    held, escalated = after.count(Status.HELD), after.count(Status.ESCALATED)
+    return Sweep(len(after) - held - escalated, held, escalated)
 
 
 def finish_work(parts: Parts) -> int:
@@ -301,6 +303,12 @@ def markable(picture_id: int, seen: int | None) -> Picture:
     return picture
 
 
+def _may_release(decision: Decision, by_id: int | None) -> None:
+    """Raises `Refusal` where the decision keeps a picture apart and that person is not entrusted with such ones."""
+    if decision.kind is Kind.ESCALATE and by_id is not None and not accounts.is_entrusted(by_id):
+        raise Refusal("Only the people entrusted with escalated pictures can release this one.")
+
+
 def _undecided(picture_id: int, seen: int | None) -> Picture:
     """The picture, if the decision on it is still the one that the moderator saw."""
     picture = db.session.get(Picture, picture_id)
@@ -315,6 +323,8 @@ def _approvable(picture_id: int, seen: int | None) -> Picture:
     picture = _undecided(picture_id, seen)
     if picture.status is Status.PENDING:
         raise Conflict("This picture is being checked at this moment. Please try again.")
+    if picture.status is Status.ESCALATED:
+        raise Conflict("This picture is kept apart: the people entrusted with escalated pictures decide on it.")
     if picture.decision and any(entry.picture_id == picture_id for entry in picture.decision.entries):
         raise Refusal("This picture itself was marked indecent. Undo that decision instead.")
     return picture
@@ -322,11 +332,11 @@ def _approvable(picture_id: int, seen: int | None) -> Picture:
 
 def bring_back(parts: Parts, picture: Picture, decision: Decision, version: int) -> bool:
     """Approve it as part of a decision, past what it came near to; whether it has to go through `publish` now."""
-    waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED)
+    waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED, Status.ESCALATED)
     _exempt(picture, decision)
     if waits:
         picture.lease = now() + parts.lease
-    _move(picture, Status.PENDING if waits else picture.status, decision, version)
+    move(picture, Status.PENDING if waits else picture.status, decision, version)
     return waits
 
 
@@ -339,6 +349,7 @@ def said(decision: Decision) -> str:
         Kind.WITHDRAW: "changed the blocklist entry that this picture is a copy of",
         Kind.UPHOLD: "upheld the refusal of this picture",
         Kind.OVERTURN: "overturned the refusal of this picture, or of one that it is a copy of",
+        Kind.ESCALATE: "escalated this picture, or one that it is a copy of",
     }[decision.kind]
     return f"{_name(decision.by)} {did}, {_at(decision.created)}."
 
@@ -353,7 +364,7 @@ def _at(moment: datetime) -> str:
 
 def note(picture: Picture, decision: Decision, version: int) -> None:
     """A decision about the picture that leaves it as it is."""
-    _move(picture, picture.status, decision, version, decides=False)
+    move(picture, picture.status, decision, version, decides=False)
 
 
 def decide(kind: Kind, by_id: int | None, reason: str, lease: datetime | None = None) -> Decision:
@@ -363,7 +374,7 @@ def decide(kind: Kind, by_id: int | None, reason: str, lease: datetime | None = 
     return decision
 
 
-def _move(
+def move(
     picture: Picture,
     after: Status,
     decision: Decision,

@@ -18,6 +18,11 @@ SENT = 96
 """The longest side, in pixels, of the file that is sent: smooth where a browser enlarges it, and about 1 kB."""
 
 
+def blank() -> bytes:
+    """A JPEG that shows nothing, in the place of what is kept apart."""
+    return encode(Image.new("L", (SENT, SENT), 128))
+
+
 def shrouded(file: bytes, level: int) -> bytes:
     """A JPEG that shows of a picture's file what `level` leaves, 1 to 6; the sharp one cannot be had from it."""
     with Image.open(BytesIO(file)) as image:

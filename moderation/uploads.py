@@ -16,7 +16,9 @@ from .models import (
     Action,
     Check,
     Decision,
+    Entry,
     Exemption,
+    Kind,
     Match,
     Occasion,
     Picture,
@@ -92,6 +94,8 @@ def publish(parts: Parts, picture_id: int) -> Picture:
         if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind.fine:
             verdict = Verdict.PUBLISH  # held for a person to look at, and a person has
         match verdict:
+            case Verdict.REFUSE | Verdict.HOLD if _near_escalated(found.hits, parts.policy):
+                picture.status = Status.ESCALATED
             case Verdict.REFUSE:
                 picture.status = never_shown(picture)
             case Verdict.HOLD:
@@ -175,6 +179,13 @@ def _make_way(picture: Picture, version: int) -> Status:
                 )
             )
     return Status.PUBLISHED
+
+
+def _near_escalated(hits: list[Hit], policy: Policy) -> bool:
+    """Whether one of those that count is a hit on an escalated picture."""
+    counting = [hit.id for hit in hits if policy.verdict(hit) is not Verdict.PUBLISH]
+    apart = sa.select(Entry.id).join(Entry.decision).where(Entry.id.in_(counting), Decision.kind == Kind.ESCALATE)
+    return db.session.scalars(apart.limit(1)).first() is not None
 
 
 def _matches(hits: list[Hit], policy: Policy) -> list[Match]:

@@ -237,7 +237,7 @@ function take({ id, html, undecided, status }) {
     undecided: undecided && ["published", "held", "replaced"].includes(status),
     held: status === "held",
     refused: status === "refused",
-    all: true,
+    all: status !== "escalated",
   }[grid.dataset.show];
   if (belongs && "older" in grid.dataset === false && (id > newest || waiting.has(id))) waiting.set(id, html);
   else waiting.delete(id);

@@ -46,7 +46,7 @@ OUT = timedelta(seconds=-1)
 
 SIZE = 160
 
-PENDING, HELD, PUBLISHED, REPLACED, REFUSED, REMOVED = Status
+PENDING, HELD, PUBLISHED, REPLACED, REFUSED, REMOVED, _ = Status
 
 
 @pytest.fixture

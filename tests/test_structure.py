@@ -21,8 +21,8 @@ LAYERS = {
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist onshow parts",
     "the domain": (
-        "judging reach similar uploads review refingerprinting pictures entries accounts claims appeals tokens stats "
-        "whatif reversal"
+        "judging reach similar uploads accounts review escalation refingerprinting pictures entries claims appeals "
+        "tokens stats whatif reversal"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",

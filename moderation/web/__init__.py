@@ -10,11 +10,12 @@ from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..appeals import number_waiting
+from ..escalation import number_waiting as number_escalated
 from ..fingerprint import LOW_DETAIL
 from ..models import Role
 from ..pictures import number_held
 from ..shield import LEVELS
-from . import account, admin, answers, api, blocklist, cases, member, moderator, words
+from . import account, admin, answers, api, blocklist, cases, escalated, member, moderator, words
 from .session import LocalHttpCookies, sign_in_manager
 
 csrf = CSRFProtect()
@@ -37,7 +38,7 @@ def init_app(app: Flask) -> None:
     app.session_interface = LocalHttpCookies()
     csrf.init_app(app)
     sign_in_manager.init_app(app)
-    for area in (account, member, moderator, cases, blocklist, admin):
+    for area in (account, member, moderator, cases, escalated, blocklist, admin):
         app.register_blueprint(area.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)  # what a browser sends along by itself counts for nothing there
@@ -53,6 +54,7 @@ def init_app(app: Flask) -> None:
         "site_name": config["SITE_NAME"],
         "number_held": number_held,
         "number_appealed": number_waiting,
+        "number_escalated": number_escalated,
     }
 
 

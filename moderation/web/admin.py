@@ -10,10 +10,11 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import accounts, reversal, stats
+from .. import accounts, pictures, reversal, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
+from ..errors import Refusal
 from ..matching import Policy, Zone
 from ..models import Account, Role
 from ..whatif import what_if
@@ -33,6 +34,9 @@ OFFENDERS = 20
 
 EXPORTED = 100_000
 """Rows of a CSV at most."""
+
+PICTURES = 60
+"""A member's pictures that the page about the member shows."""
 
 PEOPLE = 100
 """People on a page."""
@@ -165,6 +169,47 @@ def role(account_id: int) -> ResponseReturnValue:
     if account_id == current_user.id and chosen != Role.ADMIN:
         return redirect(url_for("account.home"))
     return redirect(url_for("admin.people", q=request.args.get("q"), after=request.args.get("after")))
+
+
+@bp.get("/people/<int:account_id>")
+def person(account_id: int) -> ResponseReturnValue:
+    """One account: what it uploaded and what became of that, and what it may do."""
+    account = db.get_or_404(Account, account_id)
+    found = pictures.latest(account_id, PICTURES + 1)
+    return render_template(
+        "admin/person.html",
+        account=account,
+        record=pictures.record(account_id),
+        pictures=found[:PICTURES],
+        more=len(found) > PICTURES,
+    )
+
+
+@bp.post("/people/<int:account_id>/entrust")
+def entrust(account_id: int) -> ResponseReturnValue:
+    """Name a person who sees escalated pictures, or take that back."""
+    with writing():
+        account = db.get_or_404(Account, account_id)
+        accounts.set_entrusted(account, "entrusted" in request.form)
+        sentence = f"{account.name} {'sees' if account.entrusted else 'does not see'} escalated pictures from now on."
+    flash(sentence, "good")
+    return redirect(url_for("admin.person", account_id=account_id))
+
+
+@bp.post("/people/<int:account_id>/deactivate")
+def deactivate(account_id: int) -> ResponseReturnValue:
+    """Close an account for whoever uses it, or open it again."""
+    if account_id == current_user.id:
+        raise Refusal("This is your own account. Somebody else has to deactivate it.")
+    with writing():
+        account = db.get_or_404(Account, account_id)
+        if "again" in request.form:
+            accounts.reactivate(account)
+        else:
+            accounts.deactivate(account)
+        sentence = f"{account.name} {'cannot' if account.deactivated else 'can'} sign in from now on."
+    flash(sentence, "good")
+    return redirect(url_for("admin.person", account_id=account_id))
 
 
 @bp.route("/people/<int:account_id>/decisions", methods=["GET", "POST"])

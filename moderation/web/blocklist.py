@@ -10,7 +10,7 @@ from ..canonical import encode
 from ..context import parts
 from ..database import writing
 from ..models import Entry, Role
-from ..shield import LEVELS, shrouded
+from ..shield import LEVELS, blank, shrouded
 from ..views import SIDE
 from .answers import back
 from .session import only
@@ -55,10 +55,13 @@ def entry(entry_id: int) -> ResponseReturnValue:
 @bp.get("/<int:entry_id>/look")
 def look(entry_id: int) -> ResponseReturnValue:
     """What the entry's fingerprint remembers of its picture: small and grey, and still there when the file is not."""
-    row = _found(entry_id).fingerprint
+    entry = _found(entry_id)
+    row = entry.fingerprint
     level = request.args.get("level", 0, type=int)
     if level not in LEVELS:
         abort(404)
+    if entry.apart:
+        return Response(blank(), mimetype="image/jpeg")
     answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
     answer.set_etag(f"{row.id}-{row.recipe}-{level}")
     if not request.if_none_match.contains(answer.get_etag()[0] or ""):

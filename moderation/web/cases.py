@@ -10,7 +10,7 @@ from ..canonical import canonical
 from ..context import parts
 from ..errors import Refusal
 from ..fingerprint import fingerprint
-from ..models import Decision, Picture, Role
+from ..models import Decision, Picture, Role, Status
 from ..similar import similar
 from .answers import wants_json
 from .moderator import STRIP
@@ -52,6 +52,8 @@ def following(queue: str) -> ResponseReturnValue:
 def case(picture_id: int) -> ResponseReturnValue:
     """One picture beside what it came near to. Opening it claims it, for ten minutes."""
     picture = pictures.find(picture_id) or abort(404)
+    if picture.status is Status.ESCALATED:
+        return redirect(url_for("escalated.picture", picture_id=picture_id))
     appeal = picture.appeal if picture.appeal and picture.status in appeals.DOWN else None
     checks = pictures.checks(picture_id)
     matched = next((check for check in checks if check.entry_id), None)
@@ -110,6 +112,8 @@ def search() -> ResponseReturnValue:
                 asked = fingerprint(canonical(file.read(), parts().limits))
             except Refusal as refusal:
                 error = str(refusal)
+    elif picture and picture.status is Status.ESCALATED:
+        abort(404)
     elif picture and picture.fingerprint:
         asked = unpack(picture.fingerprint)
     found = similar(parts(), asked, FOUND, picture) if asked else None

@@ -12,7 +12,7 @@ from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
 from ..models import Picture, Role, Status
-from ..shield import LEVELS, shrouded
+from ..shield import LEVELS, blank, shrouded
 from .session import only
 
 bp = Blueprint("member", __name__)
@@ -27,6 +27,7 @@ OUTCOMES = {
     Status.REFUSED: "This picture was refused: it does not keep to the rules of this site. Please choose another one.",
     Status.REMOVED: "This picture was refused: it does not keep to the rules of this site. Please choose another one.",
     Status.REPLACED: "A newer picture of yours is on show already.",
+    Status.ESCALATED: "Thank you. A person will look at your picture before it is shown.",
     Status.PENDING: "Thank you. Your picture is being checked.",
 }
 
@@ -62,13 +63,13 @@ def appeal(picture_id: int) -> ResponseReturnValue:
 @bp.get("/pictures/<int:picture_id>")
 def file(picture_id: int) -> ResponseReturnValue:
     picture = _visible(picture_id)
-    return _send(picture.thumbnail if _level() else picture.file)
+    return send(picture, picture.thumbnail if level() else picture.file)
 
 
 @bp.get("/pictures/<int:picture_id>/thumbnail")
 def thumbnail(picture_id: int) -> ResponseReturnValue:
     picture = _visible(picture_id)
-    return _send(picture.thumbnail)
+    return send(picture, picture.thumbnail)
 
 
 def window() -> timedelta:
@@ -100,21 +101,24 @@ def _visible(picture_id: int) -> Picture:
     return picture
 
 
-def _level() -> int:
+def level() -> int:
     """Of the shield that the picture is asked for with; 0 for the sharp one."""
-    level = request.args.get("level", 0, type=int)
-    return level if level in LEVELS else abort(404)
+    asked = request.args.get("level", 0, type=int)
+    return asked if asked in LEVELS else abort(404)
 
 
-def _send(key: str) -> ResponseReturnValue:
+def send(picture: Picture, key: str, apart: bool = False) -> ResponseReturnValue:
+    """One of the picture's files, as far as the shield lets it be seen; an escalated picture's only if `apart`."""
+    if picture.status is Status.ESCALATED and not apart:
+        return Response(blank(), mimetype="image/jpeg")
     # A picture may be taken down: a browser may keep it, but asks each time whether it still may show it.
     answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
-    level = _level()
-    tag = f"{key}-{level}" if level else key
+    at = level()
+    tag = f"{key}-{at}" if at else key
     answer.set_etag(tag)
     if tag not in request.if_none_match:
         try:
-            answer.data = _shrouded(key, level) if level else parts().store.get(key)
+            answer.data = _shrouded(key, at) if at else parts().store.get(key)
         except KeyError:
             current_app.logger.error("The picture file %s is missing.", key)
             abort(404)

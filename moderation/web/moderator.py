@@ -7,12 +7,12 @@ from flask import Blueprint, Response, abort, current_app, flash, redirect, rend
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import accounts, claims, pictures, replica, review
+from .. import accounts, claims, escalation, pictures, replica, review
 from ..blocklist import unpack
 from ..context import parts
 from ..database import db, writing
 from ..errors import Refusal
-from ..models import Account, Decision, Kind, Picture, Role
+from ..models import Account, Decision, Kind, Picture, Role, Status
 from ..reach import Reach, reach
 from ..similar import similar
 from .answers import back, wants_json
@@ -79,6 +79,8 @@ def changes() -> ResponseReturnValue:
 @bp.get("/pictures/<int:picture_id>")
 def picture(picture_id: int) -> ResponseReturnValue:
     found = pictures.find(picture_id) or abort(404)
+    if found.status is Status.ESCALATED:
+        return redirect(url_for("escalated.picture", picture_id=picture_id))
     return render_template(
         "moderator/picture.html",
         picture=found,
@@ -104,6 +106,19 @@ def mark(picture_id: int) -> ResponseReturnValue:
 def approve(picture_id: int) -> ResponseReturnValue:
     decision = review.approve(parts(), picture_id, current_user.id, _seen())
     return _decided(decision, picture_id)
+
+
+@bp.route("/pictures/<int:picture_id>/escalate", methods=["GET", "POST"])
+def escalate(picture_id: int) -> ResponseReturnValue:
+    """It may be against the law: from every grid at once, after one look at what that means."""
+    found = pictures.find(picture_id) or abort(404)
+    if request.method == "GET":
+        return render_template("moderator/escalate.html", picture=found, people=accounts.entrusted())
+    reason = " ".join(request.form.get("reason", "").split())[:200]
+    copies = review.swept(escalation.escalate(parts(), picture_id, current_user.id, reason)).escalated
+    also = f", with {copies} {'copy' if copies == 1 else 'copies'} of it" if copies else ""
+    flash(f"Picture {picture_id} is escalated and kept apart{also}.", "good")
+    return redirect(url_for("moderator.grid"))
 
 
 @bp.post("/approve")

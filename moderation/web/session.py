@@ -8,6 +8,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user
 
+from ..accounts import STAFF
 from ..database import db
 from ..models import Account, Role
 from .answers import to_software, wants_json
@@ -21,6 +22,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
         self.name = account.name
         self.role = account.role
         self.shield = account.shield
+        self.entrusted = account.entrusted and account.role in STAFF
         self._session = account.session
 
     def get_id(self) -> str:

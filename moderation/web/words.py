@@ -16,6 +16,7 @@ STATUS = {
     Status.REPLACED: "replaced by its member",
     Status.REFUSED: "refused",
     Status.REMOVED: "taken down",
+    Status.ESCALATED: "escalated",
 }
 
 
@@ -55,6 +56,7 @@ def what(kind: Kind) -> str:
         Kind.WITHDRAW: "Withdrawn",
         Kind.UPHOLD: "Appeal upheld",
         Kind.OVERTURN: "Appeal overturned",
+        Kind.ESCALATE: "Escalated",
     }[kind]
 
 

@@ -6,9 +6,9 @@ from html import unescape
 
 import pytest
 
-from moderation import review, uploads
+from moderation import accounts, review, uploads
 from moderation.database import db, writing
-from moderation.models import Account, Decision, Entry, Role, Status
+from moderation.models import Account, Decision, Entry, Picture, Role, Status
 from moderation.parts import Parts
 from moderation.web.admin import milliseconds, percent
 from tests.conftest import near_copy, status
@@ -244,10 +244,45 @@ def test_everything_that_an_account_decided_since_a_time_is_taken_back_after_a_l
     number = arrive(draw(1))
     review.mark(parts, number, mona, None)
     path = f"/admin/people/{mona}/decisions"
-    assert f'href="{path}"' in ada.get("/admin/people").text
+    assert f'href="/admin/people/{mona}"' in ada.get("/admin/people").text
+    assert f'href="{path}"' in ada.get(f"/admin/people/{mona}").text
     assert "1 decision</strong> about 1 picture." in ada.get(f"{path}?since=2020-01-01T00:00").text
     assert "nothing since then" in ada.get(f"{path}?since=2099-01-01T00:00").text
     assert "Please give a day and a time" in ada.get(f"{path}?since=yesterday").text
     assert status(number) is Status.REMOVED
     assert "Took back 1 decision of mona." in ada.post(path, since="2020-01-01T00:00").text
     assert status(number) is Status.PUBLISHED
+
+
+def test_the_page_of_a_person_shows_what_was_uploaded_and_what_became_of_it(
+    ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
+) -> None:
+    number = arrive(draw(1))
+    review.mark(parts, number, mona, None)
+    member = db.session.get_one(Picture, number).member
+    page = ada.get(f"/admin/people/{member.id}").text
+    assert f"<h1>{member.name}</h1>" in page
+    assert "1, of them 0 refused and 1 taken down" in page
+    assert f'href="/review/pictures/{number}"' in page
+    assert "Take back decisions" not in page
+
+
+def test_a_deactivated_account_is_signed_out_at_once_and_cannot_sign_in(ada: Browser, sign_in: Callable) -> None:
+    mia = sign_in("mia")
+    number = accounts.named("mia").id
+    assert "mia cannot sign in from now on." in ada.post(f"/admin/people/{number}/deactivate").text
+    assert mia.get("/picture").status_code == 302
+    assert "do not belong together" in mia.sign_in("mia").text
+    assert ">deactivated<" in ada.get("/admin/people").text
+    assert "mia can sign in from now on." in ada.post(f"/admin/people/{number}/deactivate", again="").text
+    assert mia.sign_in("mia").status_code == 200
+    assert mia.get("/picture").status_code == 200
+
+
+def test_no_admin_can_lock_the_site_out(ada: Browser, sign_in: Callable, person: Callable) -> None:
+    me = accounts.named("ada").id
+    assert "Somebody else has to deactivate it." in ada.post(f"/admin/people/{me}/deactivate").text
+    other = person("zoe", Role.ADMIN)
+    assert ada.post(f"/admin/people/{other}/deactivate").status_code == 200
+    # The one that is left cannot step down: a deactivated admin counts for none.
+    assert "only admin" in ada.post(f"/admin/people/{me}/role", role="member").text
