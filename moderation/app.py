@@ -11,6 +11,7 @@ from flask_migrate import Migrate, upgrade
 from . import instance, web
 from .blocklist import Blocklist
 from .canonical import Limits
+from .codes import Codes
 from .context import EXTENSION
 from .database import db, engine_options, listen
 from .engines import ENGINES
@@ -63,6 +64,7 @@ def _parts(app: Flask, place: Path) -> Parts:
         store=Folder(place / config["PICTURE_STORE"], config["DURABLE"]),
         blocklist=Blocklist(ENGINES[config["INDEX_ENGINE"]]),
         on_show=OnShow(),
+        codes=Codes(),
         policy=Policy(
             Zone(config["REFUSE_DHASH"], config["REFUSE_PHASH"]),
             Zone(config["HOLD_DHASH"], config["HOLD_PHASH"]),

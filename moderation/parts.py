@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from .blocklist import Blocklist
 from .canonical import Limits
+from .codes import Codes
 from .filestore import FileStore
 from .matching import Policy
 from .onshow import OnShow
@@ -15,6 +16,7 @@ class Parts:
     store: FileStore
     blocklist: Blocklist
     on_show: OnShow
+    codes: Codes
     policy: Policy
     limits: Limits
     lease: timedelta  # how long a process has for what it has begun

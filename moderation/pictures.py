@@ -20,8 +20,9 @@ SHOWS = {
 }
 """The grid's filters by name."""
 
-_FOR_CARDS = (
+FOR_CARDS = (
     joinedload(Picture.member),
+    joinedload(Picture.appeal),
     joinedload(Picture.fingerprint).load_only(FingerprintRow.detail),
     joinedload(Picture.decision).joinedload(Decision.by),
     joinedload(Picture.decision).selectinload(Decision.actions),
@@ -51,16 +52,22 @@ def latest(member_id: int, limit: int) -> Sequence[Picture]:
 
 def newest(show: str, before: int | None, limit: int) -> Sequence[Picture]:
     """Pictures for the grid, newest first, older than `before` if it is given."""
-    wanted = sa.select(Picture).where(*SHOWS[show]).options(*_FOR_CARDS)
+    wanted = sa.select(Picture).where(*SHOWS[show]).options(*FOR_CARDS)
     if before is not None:
         wanted = wanted.where(Picture.id < before)
     return db.session.scalars(wanted.order_by(Picture.id.desc()).limit(limit)).all()
 
 
+def undecided(among: Sequence[int]) -> Sequence[Picture]:
+    """Those of these pictures on which nobody has decided, newest first."""
+    wanted = sa.select(Picture).where(Picture.id.in_(among), *SHOWS["undecided"]).options(*FOR_CARDS)
+    return db.session.scalars(wanted.order_by(Picture.id.desc())).all() if among else []
+
+
 def changed(since: int, limit: int) -> Sequence[Picture]:
     """Pictures that are new or different since that version of the list, in the order of their versions."""
     # Escalated ones too: they leave every open grid.
-    wanted = sa.select(Picture).where(Picture.version > since, Picture.status != Status.PENDING).options(*_FOR_CARDS)
+    wanted = sa.select(Picture).where(Picture.version > since, Picture.status != Status.PENDING).options(*FOR_CARDS)
     return db.session.scalars(wanted.order_by(Picture.version, Picture.id).limit(limit)).all()
 
 
@@ -84,7 +91,7 @@ def checks(picture_id: int) -> Sequence[Check]:
 
 def held(limit: int) -> Sequence[Picture]:
     """Pictures that wait for a person, the oldest first."""
-    wanted = sa.select(Picture).filter_by(status=Status.HELD).options(*_FOR_CARDS)
+    wanted = sa.select(Picture).filter_by(status=Status.HELD).options(*FOR_CARDS)
     return db.session.scalars(wanted.order_by(Picture.id).limit(limit)).all()
 
 

@@ -77,20 +77,22 @@ def mark(
     return db.session.get_one(Decision, decision_id)
 
 
-def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None) -> Decision:
-    """This picture is fine. What was held or taken down as a near copy comes on show, unless another entry covers it.
+def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None, copies: Collection[int] = ()) -> Decision:
+    """This picture is fine, and so are its copies that nobody has decided on yet.
 
-    The entries that it came near to are never held against it again. Raises `Conflict` if somebody was faster.
+    What was held or taken down as a near copy comes on show, unless another entry covers it. The entries that it
+    came near to are never held against it again. Raises `Conflict` if somebody was faster.
     """
     with writing():
         version = bump(PICTURES)
         picture = _approvable(picture_id, seen)
         decision = decide(Kind.APPROVE, by_id, "")
-        waits = bring_back(parts, picture, decision, version)
+        waiting = [picture_id] if bring_back(parts, picture, decision, version) else []
+        waiting += _approve_undecided(parts, set(copies) - {picture_id}, decision, version)
         db.session.flush()
         decision_id = decision.id
-    if waits:
-        publish(parts, picture_id)
+    for id_ in sorted(waiting):
+        publish(parts, id_)
     return db.session.get_one(Decision, decision_id)
 
 
@@ -99,17 +101,10 @@ def approve_all(parts: Parts, picture_ids: Iterable[int], by_id: int) -> Decisio
 
     What somebody has decided meanwhile is left out. Raises `Conflict` if that leaves none.
     """
-    waiting = []
     with writing():
         version = bump(PICTURES)
         decision = decide(Kind.APPROVE, by_id, "")
-        for picture_id in sorted(set(picture_ids)):
-            try:
-                picture = _approvable(picture_id, seen=None)
-            except Refusal:
-                continue
-            if bring_back(parts, picture, decision, version):
-                waiting.append(picture_id)
+        waiting = _approve_undecided(parts, picture_ids, decision, version)
         if not decision.actions:
             raise Conflict("Nothing is left to approve: somebody has decided on all of these.")
         db.session.flush()
@@ -117,6 +112,19 @@ def approve_all(parts: Parts, picture_ids: Iterable[int], by_id: int) -> Decisio
     for picture_id in waiting:
         publish(parts, picture_id)
     return db.session.get_one(Decision, decision_id)
+
+
+def _approve_undecided(parts: Parts, picture_ids: Iterable[int], decision: Decision, version: int) -> list[int]:
+    """Approve those on which nobody has decided, as part of a decision; which of them go through `publish` now."""
+    waiting = []
+    for picture_id in sorted(set(picture_ids)):
+        try:
+            picture = _approvable(picture_id, seen=None)
+        except Refusal:
+            continue
+        if bring_back(parts, picture, decision, version):
+            waiting.append(picture_id)
+    return waiting
 
 
 def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:

@@ -16,6 +16,7 @@ let timer = 0;
 let asking = false;
 let busy = 0; // buttons whose answer is on its way
 
+const copiesOf = (card) => card.dataset.copies.split(" ").filter(Boolean);
 const cardOf = (id) => document.getElementById(`picture-${id}`);
 
 function element(html) {
@@ -59,6 +60,7 @@ async function decide(form, card) {
     }
     const focused = cardOf(picture).contains(document.activeElement) && document.activeElement !== cardOf(picture);
     replaceKeepingFocus(picture, answer.card);
+    Object.entries(answer.left).forEach(([id, html]) => waiting.set(Number(id), html));
     if (focused) cardOf(picture).querySelector("button")?.focus({ preventScroll: true });
     if (form.querySelector('[data-act="undo"]')) forget(picture);
     return true;
@@ -79,15 +81,18 @@ async function send(address, body, card) {
   busy -= 1; // news may come while somebody thinks
   const chosen = await choose(answer.ask, card);
   busy += 1;
+  if (chosen) body.getAll("copy").forEach((id) => chosen.append("copy", id));
   return chosen && ask(address, { method: "POST", body: chosen });
 }
 
 function replace(id, html) {
   const old = cardOf(id);
   const card = element(html);
-  if (!old || !card) return;
+  if (!old || !card) return old;
   if (old.classList.contains("selected") && !card.classList.contains("decided")) card.classList.add("selected");
-  if (old.outerHTML !== card.outerHTML) old.replaceWith(card);
+  if (old.outerHTML === card.outerHTML) return old;
+  old.replaceWith(card);
+  return card;
 }
 
 let silence = 0;
@@ -184,7 +189,7 @@ rest.addEventListener("submit", async (event) => {
 async function approveAll(cards) {
   const body = new FormData(rest);
   body.delete("picture");
-  cards.forEach((card) => body.append("picture", card.dataset.picture));
+  cards.flatMap((card) => [card.dataset.picture, ...copiesOf(card)]).forEach((id) => body.append("picture", id));
   busy += 1;
   try {
     const asked = ask(rest.action, { method: "POST", body });
@@ -227,9 +232,16 @@ function state(sentence, kind) {
   live.className = `live ${kind}`;
 }
 
-function take({ id, html, undecided, status }) {
+function take({ id, html, undecided, status, copies, member }) {
   if (cardOf(id)) {
     replaceKeepingFocus(id, html);
+    return;
+  }
+  if (grid.dataset.member && grid.dataset.member.toLowerCase() !== member.toLowerCase()) return;
+  copies.forEach((copy) => waiting.delete(copy));
+  const older = undecided && copies.map(cardOf).find((card) => card && !card.classList.contains("decided"));
+  if (older) { // one more copy of what lies here already: in its place, with the number of copies
+    replaceKeepingFocus(older.dataset.picture, html);
     return;
   }
   const newest = Number(grid.querySelector(".card")?.dataset.picture || 0);
@@ -246,10 +258,10 @@ function take({ id, html, undecided, status }) {
 function replaceKeepingFocus(id, html) {
   const whole = cardOf(id) === document.activeElement;
   const place = [...cardOf(id).querySelectorAll("a, button")].indexOf(document.activeElement);
-  replace(id, html);
-  if (whole) cardOf(id).focus({ preventScroll: true });
+  const card = replace(id, html);
+  if (whole) card.focus({ preventScroll: true });
   if (place < 0) return;
-  const targets = cardOf(id).querySelectorAll("a, button");
+  const targets = card.querySelectorAll("a, button");
   targets[Math.min(place, targets.length - 1)]?.focus({ preventScroll: true });
 }
 

@@ -19,7 +19,7 @@ const KEYS = [
   [["m"], "Similar pictures", () => { const card = current(); if (card) location.assign(card.dataset.similar); }],
   [["n"], "Show new pictures", () => arrivals.hidden || showNew.click()],
   [["?"], "This sheet", () => help.showModal()],
-  [["Escape"], "Clear the selection, close this sheet", () => clearSelection()],
+  [["Escape"], "Close what is open, clear the selection", () => { if (!closeMenus()) clearSelection(); }],
 ];
 const NAMES = { ArrowRight: "→", ArrowLeft: "←", ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc", " ": "Space" };
 
@@ -32,9 +32,9 @@ let last = null; // the number of the picture that the keys are at
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || help.open || grid.querySelector(".ask")) return;
-  if (!on.checked || event.target.matches("input, select, textarea")) return;
+  if (event.key !== "Escape" && (!on.checked || event.target.matches("input, select, textarea"))) return;
   // Enter on a button or a link is the browser's, and so is Space on a button.
-  if (event.key === "Enter" && event.target.matches("a, button")) return;
+  if (event.key === "Enter" && event.target.matches("a, button, summary")) return;
   if (event.key === " " && event.target.matches("button, summary")) return;
   const action = actions.get(event.key);
   if (!action) return;
@@ -140,6 +140,20 @@ selection.addEventListener("click", (event) => {
   if (what) actOnAll(what);
   else if (what === "") clearSelection();
 });
+
+// --- menus -----------------------------------------------------------------
+
+// Closes every menu but that one; true if there was one to close. The focus goes back to where it was opened.
+function closeMenus(but = null) {
+  const open = [...document.querySelectorAll(".menu[open], .arrange[open]")].filter((menu) => menu !== but);
+  for (const menu of open) {
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus({ preventScroll: true });
+    menu.open = false;
+  }
+  return open.length > 0;
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target.closest(".menu, .arrange")));
 
 // --- the sheet -------------------------------------------------------------
 

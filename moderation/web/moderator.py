@@ -1,18 +1,19 @@
 """The moderators' console: the live grid, one picture, the history."""
 
 import csv
+from collections.abc import Collection
 from io import StringIO
 
-from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import accounts, claims, escalation, pictures, replica, review
+from .. import accounts, cards, claims, escalation, pictures, replica, review
 from ..blocklist import unpack
 from ..context import parts
 from ..database import db, writing
 from ..errors import Refusal
-from ..models import Account, Decision, Kind, Picture, Role, Status
+from ..models import Account, Decision, Kind, Role, Status
 from ..reach import Reach, reach
 from ..similar import similar
 from .answers import back, wants_json
@@ -20,6 +21,9 @@ from .session import only
 
 bp = Blueprint("moderator", __name__, url_prefix="/review")
 bp.before_request(only(Role.MODERATOR))
+
+SIZES = {"m": "Medium", "s": "Small", "l": "Large"}
+"""Of the cards."""
 
 STRIP = 12
 """Similar pictures under a picture."""
@@ -42,12 +46,17 @@ def grid() -> ResponseReturnValue:
     # The version first: what changes while the page is made is then told again, never missed.
     version = replica.version(replica.PICTURES)
     size = current_app.config["GRID_PAGE"]
-    found = pictures.newest(show, request.args.get("before", type=int), size + 1)
+    member = request.args.get("member", "").strip()
+    order, wide = _chosen("order", cards.ORDERS), _chosen("size", SIZES)
     return render_template(
         "moderator/grid.html",
         show=show,
-        pictures=found[:size],
-        more=len(found) > size,
+        order=order,
+        orders=cards.ORDERS,
+        size=wide,
+        sizes=SIZES,
+        member=member,
+        page=cards.page(parts(), show, size, request.args.get("before", type=int), order, member),
         version=version,
         counts=pictures.counts(),
     )
@@ -66,12 +75,14 @@ def changes() -> ResponseReturnValue:
         "counts": pictures.counts(),
         "cards": [
             {
-                "id": picture.id,
-                "undecided": picture.decision_id is None,
-                "status": picture.status,
-                "html": _card(picture),
+                "id": card.picture.id,
+                "undecided": card.picture.decision_id is None,
+                "status": card.picture.status,
+                "member": card.picture.member.name,
+                "copies": card.copies,
+                "html": _card(card),
             }
-            for picture in found
+            for card in cards.cards(parts(), found)
         ],
     }
 
@@ -83,6 +94,7 @@ def picture(picture_id: int) -> ResponseReturnValue:
         return redirect(url_for("escalated.picture", picture_id=picture_id))
     return render_template(
         "moderator/picture.html",
+        card=cards.cards(parts(), [found])[0],
         picture=found,
         checks=pictures.checks(picture_id),
         decisions=pictures.decisions_on(picture_id),
@@ -104,7 +116,7 @@ def mark(picture_id: int) -> ResponseReturnValue:
 
 @bp.post("/pictures/<int:picture_id>/approve")
 def approve(picture_id: int) -> ResponseReturnValue:
-    decision = review.approve(parts(), picture_id, current_user.id, _seen())
+    decision = review.approve(parts(), picture_id, current_user.id, _seen(), request.form.getlist("copy", type=int))
     return _decided(decision, picture_id)
 
 
@@ -207,10 +219,24 @@ def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
     if "claimed" in request.form and picture_id:
         claims.release(picture_id)
     if wants_json():
-        return {"card": _card(found) if found else "", "decision": decision.id, "said": sentence}
+        # What lay on the card as a copy, and was not decided with it, gets a card of its own.
+        left = pictures.undecided(request.form.getlist("copy", type=int)) if decision.undone is None else []
+        return {
+            "card": _card(cards.cards(parts(), [found])[0]) if found else "",
+            "left": {card.picture.id: _card(card) for card in cards.stacked(parts(), left)},
+            "decision": decision.id,
+            "said": sentence,
+        }
     flash(sentence, "undone" if decision.undone else f"undo:{decision.id}")
     return redirect(back(url_for("moderator.grid")))
 
 
-def _card(picture: Picture) -> str:
-    return render_template("moderator/_card.html", picture=picture)
+def _card(card: cards.Card) -> str:
+    return render_template("moderator/_card.html", card=card)
+
+
+def _chosen(name: str, among: Collection[str]) -> str:
+    """How the moderator wants the grid: as asked now, else as asked last, else the first way there is."""
+    if request.args.get(name) in among:
+        session[name] = request.args[name]
+    return session[name] if session.get(name) in among else next(iter(among))

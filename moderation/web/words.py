@@ -42,6 +42,12 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+def ordinal(number: int) -> str:
+    """`3 | ordinal` is "3rd"."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def decided(decision: Decision) -> str:
     """What was said, in one or two words."""
     return what(decision.kind)
@@ -86,6 +92,7 @@ FILTERS = {
     "ago": ago,
     "exact": exact,
     "count": count,
+    "ordinal": ordinal,
     "decided": decided,
     "what": what,
     "by": by,

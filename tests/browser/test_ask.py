@@ -27,7 +27,7 @@ def places(page: Page) -> list[dict]:
 def test_the_panel_lists_the_sweep_moves_no_card_and_spares_what_is_unticked(
     mona: Page, copies: list[int], arrive: Callable, draw: Callable
 ) -> None:
-    mona.reload()
+    mona.goto("/review/?show=all")
     before = places(mona)
     mona.locator(f"#picture-{copies[0]}").get_by_role("button", name="Indecent").click()
     panel = mona.get_by_role("group", name="This takes down 7 other pictures of 7 members")
@@ -48,7 +48,7 @@ def test_the_panel_lists_the_sweep_moves_no_card_and_spares_what_is_unticked(
 
 
 def test_a_sweep_of_seven_is_undone_by_one_key(mona: Page, copies: list[int]) -> None:
-    mona.reload()
+    mona.goto("/review/?show=all")
     mona.keyboard.press("j")
     mona.keyboard.press("x")
     mona.get_by_role("button", name="Take down all 8").press("Enter")
@@ -60,7 +60,7 @@ def test_a_sweep_of_seven_is_undone_by_one_key(mona: Page, copies: list[int]) ->
 
 
 def test_while_the_panel_is_open_no_key_decides_and_escape_leaves_all_as_it_is(mona: Page, copies: list[int]) -> None:
-    mona.reload()
+    mona.goto("/review/?show=all")
     mona.keyboard.press("j")
     mona.keyboard.press("x")
     expect(mona.locator(".ask")).to_be_focused()
@@ -74,3 +74,13 @@ def test_while_the_panel_is_open_no_key_decides_and_escape_leaves_all_as_it_is(m
     mona.get_by_role("button", name="Only this one").click()
     expect(mona.locator("#undo")).to_contain_text("Indecent: no other copies on show.")
     assert [status(number) for number in copies] == [Status.REMOVED] + [Status.PUBLISHED] * 7
+
+
+def test_a_copy_that_was_spared_waits_as_a_card_of_its_own(mona: Page, copies: list[int]) -> None:
+    mona.reload()
+    expect(mona.locator(".card")).to_have_count(1)
+    mona.get_by_role("button", name="Indecent").click()
+    mona.locator(".ask").get_by_role("checkbox").nth(2).uncheck()
+    mona.get_by_role("button", name="Take down 7").click()
+    mona.get_by_role("button", name="Show 1 new").click()
+    expect(mona.locator(".card:not(.decided)")).to_have_id(f"picture-{copies[3]}")

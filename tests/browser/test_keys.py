@@ -104,7 +104,7 @@ def test_undo_goes_back_one_decision_at_a_time_and_puts_the_focus_there(
 
 def test_undo_of_a_sweep_brings_all_of_it_back(mona: Page, arrive: Callable, draw: Callable) -> None:
     copies = [arrive(near_copy(draw(1), scale=1 - place / 20)) for place in range(5)]
-    mona.reload()
+    mona.goto("/review/?show=all")
     press(mona, "j", "x")
     expect(mona.locator("#undo")).to_contain_text("Indecent: 4 other copies taken down.")
     assert {status(number) for number in copies} == {Status.REMOVED}

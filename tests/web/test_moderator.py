@@ -234,3 +234,52 @@ def test_the_history_is_filtered_by_person_kind_and_state_and_can_be_had_as_csv(
     heads, row = ben.get("/review/history.csv?undone=yes").text.splitlines()
     assert heads.startswith("decision,when,by,kind")
     assert re.fullmatch(rf"2,[^,]+,ben,approve,,{second},,[^,]+,ben", row)
+
+
+def test_copies_are_one_card_and_one_decision(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
+    first, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    ana = sign_in("ana", Role.MODERATOR)
+    page = ana.get("/review/").text
+    assert f'id="picture-{copy}"' in page
+    assert f'id="picture-{first}"' not in page
+    assert f'<input type="hidden" name="copy" value="{first}">' in page
+    assert ">×2<" in page
+    answer = ana.post(f"/review/pictures/{copy}/approve", copy=first)
+    assert "OK: 2 pictures in one decision." in answer.text
+    assert "All done." in ana.get("/review/").text
+
+
+def test_an_open_grid_hears_which_cards_a_newcomer_is_a_copy_of(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    first = arrive(draw(1))
+    ana = sign_in("ana", Role.MODERATOR)
+    version = ana.get("/review/changes?since=0").json["version"]
+    arrive(near_copy(draw(1)))
+    (card,) = ana.get(f"/review/changes?since={version}").json["cards"]
+    assert card["copies"] == [first]
+
+
+def test_how_a_grid_is_arranged_is_remembered(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
+    ana = sign_in("ana", Role.MODERATOR)
+    assert 'class="grid size-m"' in ana.get("/review/").text
+    ana.get("/review/?size=l&order=copies")
+    page = ana.get("/review/").text
+    assert 'class="grid size-l"' in page
+    assert '<option value="copies" selected>' in page
+    assert 'class="grid size-l"' in ana.get("/review/?size=huge").text
+
+
+def test_the_third_upload_of_a_day_and_an_appeal_are_told_on_the_card(
+    sign_in: Callable, draw: Callable, parts: Parts
+) -> None:
+    mia, ana = sign_in("mia"), sign_in("ana", Role.MODERATOR)
+    for seed in range(3):
+        mia.upload(draw(seed))
+    page = ana.get("/review/?member=MIA").text
+    assert page.count("upload today") == 1
+    assert "3rd upload today" in page
+    ana.post("/review/pictures/3/mark")
+    mia.upload(near_copy(draw(2)))
+    mia.post("/picture/4/appeal", text="It is fine.")
+    assert 'title="It is fine.">appealed<' in ana.get("/review/?show=refused").text

@@ -1,0 +1,141 @@
+"""The grid's pages: which pictures, in which order, and several copies of one picture as one card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import sqlalchemy as sa
+
+from .accounts import find
+from .codes import Coded
+from .database import db
+from .fingerprint import distance
+from .matching import Zone
+from .models import Check, Match, Picture
+from .parts import Parts
+from .pictures import FOR_CARDS, SHOWS
+
+WINDOW = 500
+"""Among so many of the latest pictures copies are looked for, and other orders than the newest first made."""
+
+SAME = Zone(5, 24)
+"""Copies lie on one card when their whole-picture hashes differ by no more: nearer than a refusal asks for, because
+one decision is made on all of them."""
+
+STACKED = ("undecided", "held")
+"""The filters whose cards may stand for several copies."""
+
+ORDERS = {"newest": "Newest first", "closest": "Closest match first", "copies": "Most copies first"}
+
+A_DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A picture on the grid, and what is worth knowing beside it."""
+
+    picture: Picture
+    copies: Sequence[int] = ()  # undecided too, and older: one decision is made on all
+    today: int = 1  # which of its member's uploads within 24 hours it is
+
+
+@dataclass(frozen=True)
+class Page:
+    cards: Sequence[Card]
+    before: int | None  # the next page has what is older; None where nothing is
+
+
+def page(
+    parts: Parts, show: str, size: int, before: int | None = None, order: str = "newest", member: str = ""
+) -> Page:
+    """At most so many cards of that filter, of that member if one is named.
+
+    Newest first it goes on with what is older than `before`; another order is made of the latest `WINDOW` pictures.
+    """
+    wanted = sa.select(Picture.id).where(*SHOWS[show])
+    if member:
+        account = find(member)
+        wanted = wanted.where(Picture.member_id == (account.id if account else None))
+    if before is not None:
+        wanted = wanted.where(Picture.id < before)
+    stacked = show in STACKED
+    most = WINDOW if stacked or order != "newest" else size + 1
+    ids = list(db.session.scalars(wanted.order_by(Picture.id.desc()).limit(most)))
+    stacks = _stacks(parts.codes.of(ids), ids) if stacked else {id_: [] for id_ in ids}
+    leads = list(stacks)
+    if order == "closest":
+        near = _nearness(leads)
+        leads.sort(key=lambda id_: (near.get(id_, 1000), -id_))
+    elif order == "copies":
+        leads.sort(key=lambda id_: (-len(stacks[id_]), -id_))
+    shown = leads[:size]
+    found = db.session.scalars(sa.select(Picture).where(Picture.id.in_(shown)).options(*FOR_CARDS))
+    by_id = {picture.id: picture for picture in found}
+    cards = _with_uploads([Card(by_id[id_], stacks[id_]) for id_ in shown if id_ in by_id])
+    more = len(leads) > size or len(ids) == WINDOW
+    return Page(cards, shown[-1] if shown and more and order == "newest" else None)
+
+
+def cards(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:
+    """Those pictures as they lie on a grid now; newest copies stand for older ones."""
+    copies: dict[int, list[int]] = {}
+    if any(picture.decision_id is None for picture in found):
+        latest = sa.select(Picture.id).where(*SHOWS["undecided"]).order_by(Picture.id.desc()).limit(WINDOW)
+        coded = parts.codes.of(db.session.scalars(latest))
+        place = {id_: number for number, id_ in enumerate(coded.ids)}
+        copies = {one.id: _copies(coded, place[one.id]) for one in found if one.id in place}
+    return _with_uploads([Card(one, copies.get(one.id, ())) for one in found])
+
+
+def stacked(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:
+    """These undecided pictures, newest first, with copies among them on one card."""
+    ids = [picture.id for picture in found]
+    stacks = _stacks(parts.codes.of(ids), ids)
+    return _with_uploads([Card(picture, stacks[picture.id]) for picture in found if picture.id in stacks])
+
+
+def _stacks(coded: Coded, ids: Sequence[int]) -> dict[int, list[int]]:
+    """By the newest of several copies, the others; `ids` are newest first."""
+    place = {id_: number for number, id_ in enumerate(coded.ids)}
+    stacks: dict[int, list[int]] = {}
+    taken: set[int] = set()
+    for id_ in ids:
+        if id_ not in taken:
+            copies = _copies(coded, place[id_]) if id_ in place else []
+            stacks[id_] = [copy for copy in copies if copy not in taken]
+            taken.update(copies)
+    return stacks
+
+
+def _copies(coded: Coded, here: int) -> list[int]:
+    """What is a copy of one of them, and comes after it."""
+    near = here + 1 + np.flatnonzero(np.bitwise_count(coded.dhash[here + 1 :] ^ coded.dhash[here]) <= SAME.dhash)
+    near = near[distance(coded.phash[near], coded.phash[here]) <= SAME.phash]
+    return [coded.ids[place] for place in near.tolist()]
+
+
+def _nearness(ids: Sequence[int]) -> dict[int, int]:
+    """By picture, how near it ever came to an entry, as `matching.Hit.rank`; not for those that came near to none."""
+    rank = sa.func.min(Match.phash + 2 * Match.dhash)
+    nearest = sa.select(Check.picture_id, rank).join(Match.check).where(Check.picture_id.in_(ids))
+    return {row[0]: row[1] for row in db.session.execute(nearest.group_by(Check.picture_id))}
+
+
+def _with_uploads(found: Sequence[Card]) -> Sequence[Card]:
+    """The cards with the number of each upload within its member's day."""
+    members = {card.picture.member_id for card in found}
+    if not members:
+        return found
+    first = min(card.picture.created for card in found) - A_DAY
+    uploads = sa.select(Picture.member_id, Picture.id, Picture.created)
+    uploads = uploads.where(Picture.member_id.in_(members), Picture.created > first)
+    by_member: dict[int, list[tuple[int, datetime]]] = {}
+    for member_id, id_, created in db.session.execute(uploads):
+        by_member.setdefault(member_id, []).append((id_, created))
+
+    def number(picture: Picture) -> int:
+        begun = picture.created - A_DAY
+        return sum(id_ <= picture.id and created > begun for id_, created in by_member[picture.member_id])
+
+    return [replace(card, today=number(card.picture)) for card in found]

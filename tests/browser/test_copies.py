@@ -1,0 +1,69 @@
+"""Several copies of one picture are one card on the grid."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from moderation.models import Role
+from tests.conftest import near_copy
+
+
+def test_a_copy_that_arrives_joins_the_card_that_lies_there_and_moves_nothing(
+    window: Callable, arrive: Callable, draw: Callable
+) -> None:
+    arrive(draw(1)), arrive(draw(2))
+    ana = window("ana", Role.MODERATOR)
+    cards = ana.locator(".grid .card")
+    expect(cards).to_have_count(2)
+    expect(ana.get_by_text("Live", exact=True)).to_be_visible()
+    place = cards.last.bounding_box()
+    cards.last.focus()
+    arrive(near_copy(draw(1)))
+    expect(cards.last.get_by_text("×2")).to_be_visible()
+    expect(cards).to_have_count(2)
+    assert cards.last.bounding_box() == place
+    expect(cards.last).to_be_focused()
+    expect(ana.locator(".arrivals")).to_be_hidden()
+
+    ana.keyboard.press("o")
+    expect(cards.last.get_by_text("OK: 2 pictures in one decision.")).to_be_visible()
+    ana.keyboard.press("u")
+    expect(cards.last.get_by_text("×2")).to_be_visible()
+    ana.keyboard.press("x")
+    expect(cards.last.get_by_text("Indecent: 1 other copy taken down.")).to_be_visible()
+
+
+def test_the_rest_is_fine_means_every_copy(window: Callable, arrive: Callable, draw: Callable) -> None:
+    arrive(draw(1)), arrive(near_copy(draw(1))), arrive(draw(2))
+    ana = window("ana", Role.MODERATOR)
+    ana.get_by_role("button", name="The rest is fine").click()
+    expect(ana.locator("#undo").get_by_text("OK: 3 pictures in one decision.")).to_be_visible()
+
+
+def test_the_menu_of_a_card_opens_and_closes_by_keyboard_and_leads_on(
+    window: Callable, arrive: Callable, draw: Callable
+) -> None:
+    arrive(draw(1))
+    ana = window("ana", Role.MODERATOR)
+    more = ana.locator(".menu summary")
+    more.focus()
+    ana.keyboard.press("Enter")
+    expect(ana.get_by_role("link", name="Escalate…")).to_be_visible()
+    ana.keyboard.press("Escape")
+    expect(ana.get_by_role("link", name="Escalate…")).to_be_hidden()
+    expect(more).to_be_focused()
+    ana.keyboard.press("Space")
+    ana.get_by_role("link", name="All of member0").click()
+    expect(ana.locator(".arrange summary")).to_contain_text("of member0")
+    expect(ana.locator(".grid .card")).to_have_count(1)
+
+
+def test_the_grid_is_arranged_by_order_size_and_member(window: Callable, arrive: Callable, draw: Callable) -> None:
+    arrive(draw(1)), arrive(near_copy(draw(1))), arrive(draw(2))
+    ana = window("ana", Role.MODERATOR)
+    ana.locator(".arrange summary").click()
+    ana.get_by_label("Order").select_option("Most copies first")
+    ana.get_by_label("Size").select_option("Large")
+    ana.get_by_role("button", name="Show", exact=True).click()
+    expect(ana.locator(".grid .card").first.get_by_text("×2")).to_be_visible()
+    assert ana.locator(".grid .card").first.bounding_box()["width"] >= 280

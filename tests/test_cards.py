@@ -1,0 +1,116 @@
+"""The grid's pages: copies on one card, orders, and what is told beside a picture."""
+
+from collections.abc import Callable
+
+import pytest
+
+from moderation import cards, pictures, review, uploads
+from moderation.demo import near_miss
+from moderation.models import Role, Status
+from moderation.parts import Parts
+from tests.conftest import near_copy, save, status
+
+
+@pytest.fixture
+def ana(person: Callable[..., int]) -> int:
+    return person("ana", Role.MODERATOR)
+
+
+def laid_out(parts: Parts, show: str = "undecided", size: int = 50, **asked: object) -> list[tuple[int, list[int]]]:
+    return [(card.picture.id, list(card.copies)) for card in cards.page(parts, show, size, **asked).cards]
+
+
+def test_copies_lie_on_one_card_under_the_newest_and_others_do_not(
+    parts: Parts, arrive: Callable, draw: Callable
+) -> None:
+    first, other, again = arrive(draw(1)), arrive(draw(2)), arrive(near_copy(draw(1)))
+    small = arrive(near_copy(draw(1), 0.4))
+    assert laid_out(parts) == [(small, [again, first]), (other, [])]
+
+
+def test_what_is_merely_like_an_undecided_picture_has_a_card_of_its_own(
+    parts: Parts, arrive: Callable, draw: Callable
+) -> None:
+    first, like = arrive(draw(1)), arrive(near_miss(draw(1), parts.policy))
+    assert laid_out(parts) == [(like, []), (first, [])]
+
+
+def test_blank_pictures_are_never_taken_for_copies(parts: Parts, arrive: Callable) -> None:
+    from PIL import Image
+
+    white, grey = (arrive(save(Image.new("RGB", (300, 300), colour))) for colour in ("white", "#ddd"))
+    assert laid_out(parts) == [(grey, []), (white, [])]
+
+
+def test_a_decided_copy_is_not_on_the_card(parts: Parts, arrive: Callable, draw: Callable, ana: int) -> None:
+    first, second, third = (arrive(near_copy(draw(1), scale)) for scale in (1, 0.8, 0.6))
+    review.approve(parts, second, ana, None)
+    assert laid_out(parts) == [(third, [first])]
+    assert {number for number, copies in laid_out(parts, "all") if not copies} == {first, second, third}
+
+
+def test_one_approval_is_made_on_all_copies_and_taken_back_at_once(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int
+) -> None:
+    first, second, third = (arrive(near_copy(draw(1), scale)) for scale in (1, 0.8, 0.6))
+    decision = review.approve(parts, third, ana, None, [second, first])
+    assert len(decision.actions) == 3
+    assert laid_out(parts) == []
+    review.undo(parts, decision.id, ana)
+    assert laid_out(parts) == [(third, [second, first])]
+
+
+def test_an_approval_of_copies_leaves_out_what_somebody_has_decided_meanwhile(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, person: Callable
+) -> None:
+    first, second = arrive(draw(1)), arrive(near_copy(draw(1)))
+    mark = review.mark(parts, first, person("ben", Role.MODERATOR), None, spare=[second])
+    decision = review.approve(parts, second, ana, None, [first])
+    assert [action.picture_id for action in decision.actions] == [second]
+    assert [status(first), status(second)] == [Status.REMOVED, Status.PUBLISHED]
+    assert pictures.find(first).decision_id == mark.id
+
+
+def test_orders_are_closest_match_and_most_copies(parts: Parts, arrive: Callable, draw: Callable, ana: int) -> None:
+    review.mark(parts, arrive(draw(9)), ana, None)
+    held = arrive(near_miss(draw(9), parts.policy))
+    pair = [arrive(draw(1)), arrive(near_copy(draw(1)))]
+    alone = arrive(draw(2))
+    assert laid_out(parts) == [(alone, []), (pair[1], [pair[0]]), (held, [])]
+    assert laid_out(parts, order="closest")[0] == (held, [])
+    assert laid_out(parts, order="copies")[0] == (pair[1], [pair[0]])
+
+
+def test_pages_go_on_where_the_one_before_ended(parts: Parts, arrive: Callable, draw: Callable) -> None:
+    numbers = [arrive(draw(seed)) for seed in range(5)]
+    seen, before = [], None
+    while True:
+        page = cards.page(parts, "undecided", 2, before)
+        seen += [card.picture.id for card in page.cards]
+        before = page.before
+        if before is None:
+            break
+    assert seen == numbers[::-1]
+
+
+def test_the_grid_of_one_member(parts: Parts, draw: Callable, person: Callable) -> None:
+    mia, max_ = person("Mia"), person("max")
+    mias = [uploads.receive(parts, mia, draw(seed)).id for seed in range(3)]
+    uploads.receive(parts, max_, draw(3))
+    assert [number for number, _ in laid_out(parts, "all", member="mia")] == mias[::-1]
+    assert laid_out(parts, "all", member="nobody") == []
+
+
+def test_the_third_upload_within_a_day_is_told(parts: Parts, draw: Callable, person: Callable) -> None:
+    mia = person("mia")
+    numbers = [uploads.receive(parts, mia, draw(seed)).id for seed in range(3)]
+    page = cards.page(parts, "undecided", 50)
+    assert {card.picture.id: card.today for card in page.cards} == dict(zip(numbers, (1, 2, 3), strict=True))
+
+
+def test_a_newcomer_brings_the_numbers_of_the_copies_that_it_stands_for(
+    parts: Parts, arrive: Callable, draw: Callable
+) -> None:
+    first, _, copy = arrive(draw(1)), arrive(draw(2)), arrive(near_copy(draw(1)))
+    (card,) = cards.cards(parts, [pictures.find(copy)])
+    assert card.copies == [first]
