@@ -16,6 +16,7 @@ from .context import EXTENSION
 from .database import db, engine_options, listen
 from .engines import ENGINES
 from .filestore import Folder
+from .known_good import KnownGoodList
 from .matching import Policy, Zone
 from .onshow import OnShow
 from .parts import Parts
@@ -64,6 +65,7 @@ def _parts(app: Flask, place: Path) -> Parts:
         store=Folder(place / config["PICTURE_STORE"], config["DURABLE"]),
         blocklist=Blocklist(ENGINES[config["INDEX_ENGINE"]]),
         on_show=OnShow(),
+        known_good=KnownGoodList(),
         codes=Codes(),
         policy=Policy(
             Zone(config["REFUSE_DHASH"], config["REFUSE_PHASH"]),

@@ -6,7 +6,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from . import blocklist
+from . import blocklist, known_good
 from .accounts import STAFF
 from .columns import now
 from .database import db, writing
@@ -103,7 +103,7 @@ def uphold(appeal_id: int, by_id: int, reason: str = "") -> Decision:
 
 
 def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: int) -> Decision:
-    """The picture comes back, and the entry has refused one too many: at so many it blocks no more.
+    """The picture comes back and is known good, and the entry has refused one too many: at so many it blocks no more.
 
     Where the picture itself had been marked, its entry goes at once, and what was taken down with it comes back too.
     """
@@ -119,6 +119,8 @@ def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: 
             swept = sa.select(Picture).where(Picture.decision_id == appeal.picture.decision_id)
             back += db.session.scalars(swept.where(Picture.id != appeal.picture_id, Picture.status.in_(DOWN)))
         waiting = [picture.id for picture in back if bring_back(parts, picture, decision, version)]
+        if appeal.picture.fingerprint:
+            known_good.add(appeal.picture.fingerprint, "Appeal overturned", by_id, appeal.picture_id, decision=decision)
         appeal.decision = decision
         db.session.flush()
         if entry and not entry.withdrawn and (itself or overturned(entry.id) >= suspend_at):

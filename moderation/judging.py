@@ -7,10 +7,11 @@ from itertools import pairwise
 import sqlalchemy as sa
 
 from .database import db
-from .fingerprint import Fingerprint
-from .matching import Hit, Policy, Verdict, decide
-from .models import Entry, FingerprintRow, Picture
+from .fingerprint import Fingerprint, blocked_views
+from .matching import Hit, Policy, Verdict, Zone, decide, verified
+from .models import Decision, Entry, FingerprintRow, Kind, KnownGood, Picture
 from .parts import Parts
+from .replica import Replica
 from .verify import agreements
 from .views import Box, Levels
 
@@ -30,11 +31,20 @@ BATCH = 256
 """Pictures on show whose luminances are read together."""
 
 
+SAME = Zone(5, 24)
+"""So near are the whole pictures of an upload that is taken for a known-good one ..."""
+
+SAME_SHARE, SAME_CORRELATION = 0.99, 0.97
+"""... and so far their pixels agree, because something could be laid over a known-good picture. On photographs that
+refuses all but one in forty where 4 % of the picture are covered, and takes every one that is only saved again."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     verdict: Verdict
     gravest: Hit | None  # that brought the verdict about, if one did
     hits: list[Hit]  # every candidate, gravest and nearest first
+    known_good: int | None = None  # that lets it on show in spite of them
 
 
 def judge(parts: Parts, asked: Fingerprint, exempt: Set[int] = frozenset()) -> Judgement:
@@ -42,7 +52,35 @@ def judge(parts: Parts, asked: Fingerprint, exempt: Set[int] = frozenset()) -> J
     hits = [hit for hit in parts.blocklist.near(asked, parts.policy) if hit.id not in exempt]
     if asked.luminance is not None:
         hits = _looked_at(parts, hits, asked)
-    return Judgement(*decide(hits, parts.policy), hits)
+    verdict, gravest = decide(hits, parts.policy)
+    if verdict is not Verdict.PUBLISH and not near_escalated(hits, parts.policy):
+        allowing = allowed(parts, asked)
+        if allowing:
+            return Judgement(Verdict.PUBLISH, None, hits, allowing[0])
+    return Judgement(verdict, gravest, hits)
+
+
+def allowed(parts: Parts, asked: Fingerprint) -> list[int]:
+    """The known-good pictures that this one is the same as: as it is, or only saved again."""
+    if not len(parts.known_good):
+        return []
+    known = replace(asked, views=blocked_views(asked))
+    hits = parts.known_good.near(known, parts.policy, by_hash=not asked.weak, direct=True)
+    close = [hit for hit in hits if hit.view == hit.asked == 0 and SAME.has(hit) and not hit.weak]
+    prints = _fingerprints(KnownGood, [hit.id for hit in close])
+    same = [hit.id for hit in hits if hit.identical]
+    for hit in close:
+        found = verified(hit, asked, prints[hit.id]).agreement if hit.id in prints else None
+        if found and found.telling and found.share >= SAME_SHARE and found.correlation >= SAME_CORRELATION:
+            same.append(hit.id)
+    return list(dict.fromkeys(same))
+
+
+def near_escalated(hits: list[Hit], policy: Policy) -> bool:
+    """Whether one of those that count is a hit on an escalated picture."""
+    counting = [hit.id for hit in hits if policy.verdict(hit) is not Verdict.PUBLISH]
+    apart = sa.select(Entry.id).join(Entry.decision).where(Entry.id.in_(counting), Decision.kind == Kind.ESCALATE)
+    return db.session.scalars(apart.limit(1)).first() is not None
 
 
 def copies(parts: Parts, blocked: Fingerprint, direct: bool) -> Iterator[Hit]:
@@ -50,10 +88,22 @@ def copies(parts: Parts, blocked: Fingerprint, direct: bool) -> Iterator[Hit]:
 
     With `direct`, by direct views alone.
     """
-    hits = parts.on_show.near(blocked, parts.policy, by_hash=not blocked.weak, direct=direct)
+    return _candidates(parts, blocked, direct, parts.on_show, Picture)
+
+
+def known_good_near(parts: Parts, blocked: Fingerprint) -> set[int]:
+    """The known-good pictures that an entry with that fingerprint would refuse or hold, were they not known good."""
+    hits = _candidates(parts, blocked, False, parts.known_good, KnownGood) if len(parts.known_good) else ()
+    return {hit.id for hit in hits if parts.policy.verdict(hit) is not Verdict.PUBLISH}
+
+
+def _candidates(
+    parts: Parts, blocked: Fingerprint, direct: bool, among: Replica, of: type[Picture] | type[KnownGood]
+) -> Iterator[Hit]:
+    hits = among.near(blocked, parts.policy, by_hash=not blocked.weak, direct=direct)
     for start in range(0, len(hits), BATCH):
         batch = hits[start : start + BATCH]
-        asked = _fingerprints(Picture, [hit.id for hit in batch if not _certain(hit, parts.policy)])
+        asked = _fingerprints(of, [hit.id for hit in batch if not _certain(hit, parts.policy)])
         for first in range(0, len(batch), TOGETHER):
             yield from _verified([(hit, blocked, asked.get(hit.id)) for hit in batch[first : first + TOGETHER]])
 
@@ -99,8 +149,8 @@ def _certain(hit: Hit, policy: Policy) -> bool:
     return policy.verdict(hit) is Verdict.REFUSE
 
 
-def _fingerprints(of: type[Entry] | type[Picture], ids: list[int]) -> dict[int, Fingerprint]:
-    """The fingerprints of blocklist entries or of pictures, with their luminances."""
+def _fingerprints(of: type[Entry] | type[Picture] | type[KnownGood], ids: list[int]) -> dict[int, Fingerprint]:
+    """The fingerprints of blocklist entries, pictures or known-good ones, with their luminances."""
     if not ids:
         return {}
     row = FingerprintRow

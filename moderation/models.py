@@ -220,6 +220,30 @@ class Entry(Model):
         return bool(self.withdrawn and self.withdrawal_id and not self.decision.undone)
 
 
+class KnownGood(Model):
+    """A picture that is never refused or held. Removed, never deleted: every process must hear of it."""
+
+    __tablename__ = "known_good"
+
+    id: Mapped[Id]
+    created: Mapped[Created]
+    fingerprint_id: Mapped[int] = mapped_column(sa.ForeignKey("fingerprints.id"), index=True)
+    note: Mapped[str] = mapped_column(sa.String(200))
+    by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("accounts.id"))  # the admin who added it
+    picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))
+    source: Mapped[str | None] = mapped_column(sa.String(255))  # or the file's name
+    decision_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"), index=True)  # or what added it
+    removed: Mapped[datetime | None]
+    removal_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"), index=True)  # the mark that did
+    version: Mapped[int] = mapped_column(index=True)  # of the list, when this row last changed
+
+    fingerprint: Mapped[FingerprintRow] = relationship()
+    by: Mapped[Account | None] = relationship()
+    picture: Mapped[Picture | None] = relationship()
+    decision: Mapped[Decision | None] = relationship(foreign_keys=decision_id)
+    removal: Mapped[Decision | None] = relationship(foreign_keys=removal_id)
+
+
 class Action(Model):
     """What a decision did to one picture, and how that picture was before."""
 
@@ -296,6 +320,7 @@ class Check(Model):
     occasion: Mapped[Occasion] = mapped_column(text_enum(Occasion))
     verdict: Mapped[Verdict] = mapped_column(text_enum(Verdict))
     entry_id: Mapped[int | None] = mapped_column(sa.ForeignKey("entries.id"))  # that brought the verdict about
+    known_good_id: Mapped[int | None] = mapped_column(sa.ForeignKey("known_good.id"))  # that let it pass
     candidates: Mapped[int] = mapped_column(default=0)  # all within the widest distance; the nearest are `matches`
     milliseconds: Mapped[float] = mapped_column(default=0.0)
     failure: Mapped[str | None] = mapped_column(sa.String(200))  # why it could not be done: the picture was held

@@ -7,6 +7,7 @@ from .blocklist import Blocklist
 from .canonical import Limits
 from .codes import Codes
 from .filestore import FileStore
+from .known_good import KnownGoodList
 from .matching import Policy
 from .onshow import OnShow
 
@@ -16,6 +17,7 @@ class Parts:
     store: FileStore
     blocklist: Blocklist
     on_show: OnShow
+    known_good: KnownGoodList
     codes: Codes
     policy: Policy
     limits: Limits

@@ -9,9 +9,9 @@ from sqlalchemy.orm import joinedload
 from .blocklist import unpack
 from .database import db
 from .fingerprint import blocked_views
-from .judging import AT_ONCE, copies
+from .judging import AT_ONCE, allowed, copies, known_good_near
 from .matching import Verdict
-from .models import SWEPT, Decision, Picture
+from .models import SWEPT, Decision, KnownGood, Picture
 from .parts import Parts
 
 HANDFUL = 5
@@ -23,6 +23,8 @@ class Reach:
     """The pictures, besides the one to be marked, that its mark would take down; newest first."""
 
     copies: Sequence[Picture]
+    undoes: Sequence[KnownGood] = ()  # known-good pictures that it is the same as, and that are none from then on
+    passes: Sequence[KnownGood] = ()  # others that look like it, and stay allowed
 
     @property
     def members(self) -> int:
@@ -35,7 +37,7 @@ class Reach:
 
     @property
     def large(self) -> bool:
-        return self.approved > 0 or self.members > HANDFUL
+        return self.approved > 0 or self.members > HANDFUL or bool(self.undoes or self.passes)
 
 
 def found_ok(picture: Picture) -> bool:
@@ -51,7 +53,18 @@ def reach(parts: Parts, picture: Picture) -> Reach:
     hits = copies(parts, blocked, direct=len(parts.on_show) > AT_ONCE)
     found = {hit.id for hit in hits if parts.policy.verdict(hit) is Verdict.REFUSE}
     wanted = sa.select(Picture).where(Picture.id.in_(found - {picture.id}), Picture.status.in_(SWEPT))
+    undoes = set(allowed(parts, print_))
+    passes = known_good_near(parts, blocked) - undoes
     with_people = wanted.options(
         joinedload(Picture.member), joinedload(Picture.decision).joinedload(Decision.by)
     ).order_by(Picture.id.desc())
-    return Reach(db.session.scalars(with_people).all())
+    taken = [
+        one
+        for one in db.session.scalars(with_people).all()
+        if not passes or one.fingerprint is None or not (set(allowed(parts, unpack(one.fingerprint))) - undoes)
+    ]
+    return Reach(taken, _known_good(undoes), _known_good(passes))
+
+
+def _known_good(ids: set[int]) -> Sequence[KnownGood]:
+    return db.session.scalars(sa.select(KnownGood).where(KnownGood.id.in_(ids)).order_by(KnownGood.id)).all()

@@ -8,12 +8,13 @@ from pathlib import PurePath
 
 import sqlalchemy as sa
 
-from . import accounts, blocklist
+from . import accounts, blocklist, known_good
+from .blocklist import unpack
 from .columns import now
 from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint
-from .judging import AT_ONCE, copies
+from .judging import AT_ONCE, allowed, copies
 from .matching import Verdict
 from .models import (
     SWEPT,
@@ -22,13 +23,14 @@ from .models import (
     Entry,
     Exemption,
     Kind,
+    KnownGood,
     Match,
     Picture,
     Status,
 )
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .uploads import exempt_from, get, never_shown, publish
+from .uploads import exempt_from, get, never_shown, publish, recheck
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +60,9 @@ def mark(
     """This picture is indecent: block its fingerprint, take it down, and every near copy with it.
 
     `seen` is the decision that the moderator saw standing on the picture, None where there was none. `spare` are
-    pictures that the moderator has looked at and that are not copies: the entry is never held against them. When this
-    has returned, no other near copy is on show. Raises `Conflict` if somebody was faster.
+    pictures that the moderator has looked at and that are not copies: the entry is never held against them. If it is
+    the same as a known-good picture, that one is known good no more. When this has returned, no near copy is on show,
+    save known-good ones. Raises `Conflict` if somebody was faster.
     """
     with writing():
         bump(BLOCKLIST)
@@ -69,12 +72,25 @@ def mark(
         assert picture.fingerprint is not None
         entry = blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
         move(picture, never_shown(picture), decision, version)
-        db.session.flush()
+        waiting = disallow(parts, allowed(parts, unpack(picture.fingerprint)), decision, version)
         spared = db.session.scalars(sa.select(Picture.id).where(Picture.id.in_(spare), Picture.id != picture_id)).all()
         db.session.add_all(Exemption(picture_id=id_, entry_id=entry.id, decision_id=decision.id) for id_ in spared)
         decision_id = decision.id
     sweep(parts, decision_id)
+    for id_ in sorted(waiting):
+        publish(parts, id_)
     return db.session.get_one(Decision, decision_id)
+
+
+def disallow(parts: Parts, known: Iterable[int], removal: Decision, version: int) -> set[int]:
+    """These are known good no more, by a decision; which pictures have to go through `publish` for it."""
+    db.session.flush()
+    waiting: set[int] = set()
+    for id_ in known:
+        row = db.session.get_one(KnownGood, id_)
+        known_good.remove(row, removal)
+        waiting |= recheck(parts, unpack(row.fingerprint), version)
+    return waiting
 
 
 def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None, copies: Collection[int] = ()) -> Decision:
@@ -211,6 +227,11 @@ def undo(parts: Parts, decision_id: int, by_id: int | None) -> Decision:
         db.session.execute(sa.delete(Exemption).filter_by(decision_id=decision_id))
         # Last things first: a picture may have been held, and then taken down, by the same decision.
         waiting = {one.picture_id for one in reversed(decision.actions) if _take_back(parts, one, version)}
+        for known in db.session.scalars(sa.select(KnownGood).filter_by(removal_id=decision_id)):
+            if known.decision is None or known.decision.undone is None:
+                known_good.restore(known)
+        added = sa.select(KnownGood.id).filter_by(decision_id=decision_id, removed=None)
+        waiting |= disallow(parts, db.session.scalars(added).all(), decision, version)
     # Older pictures first, so that a member's newest is the one that ends on show.
     for picture_id in sorted(waiting):
         publish(parts, picture_id)
@@ -239,6 +260,7 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
         for hit in copies(parts, blocklist.known_by(entry), direct):
             found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
 
+    spared = {id_ for id_, hits in found.items() if _is_known_good(parts, id_, hits)} if len(parts.known_good) else ()
     with writing():
         version = bump(PICTURES)
         decision = db.session.get_one(Decision, decision_id)
@@ -248,7 +270,7 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
             picture = get(picture_id)
             exempt = exempt_from(picture_id)
             counting = [(verdict, entry) for verdict, entry in hits if not entry.withdrawn and entry.id not in exempt]
-            if picture.status not in SWEPT or not counting:
+            if picture.status not in SWEPT or not counting or picture_id in spared:
                 continue
             verdict, entry = max(counting, key=lambda hit: hit[0].gravity)
             near = verdict is Verdict.HOLD and picture.decision is None
@@ -261,6 +283,15 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
                 # For a person to look at; one whom a person has looked at stays.
                 move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
         decision.lease = now() if direct else None
+
+
+def _is_known_good(parts: Parts, picture_id: int, hits: list[tuple[Verdict, Entry]]) -> bool:
+    """Whether a picture stays in spite of those hits; not where one of them is on an escalated picture."""
+    row = get(picture_id).fingerprint
+    counting = [entry for verdict, entry in hits if verdict is not Verdict.PUBLISH]
+    if row is None or not counting or any(entry.apart for entry in counting):
+        return False
+    return bool(allowed(parts, unpack(row)))
 
 
 def swept(decision: Decision) -> Sweep:

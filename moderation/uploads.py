@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -9,16 +10,14 @@ from .blocklist import pack, unpack
 from .canonical import canonical, encode, thumbnail
 from .columns import now
 from .database import db, writing
-from .fingerprint import Fingerprint, fingerprint
-from .judging import Judgement, judge
+from .fingerprint import Fingerprint, blocked_views, fingerprint
+from .judging import Judgement, copies, judge, near_escalated
 from .matching import Hit, Policy, Verdict
 from .models import (
     Action,
     Check,
     Decision,
-    Entry,
     Exemption,
-    Kind,
     Match,
     Occasion,
     Picture,
@@ -94,7 +93,7 @@ def publish(parts: Parts, picture_id: int) -> Picture:
         if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind.fine:
             verdict = Verdict.PUBLISH  # held for a person to look at, and a person has
         match verdict:
-            case Verdict.REFUSE | Verdict.HOLD if _near_escalated(found.hits, parts.policy):
+            case Verdict.REFUSE | Verdict.HOLD if near_escalated(found.hits, parts.policy):
                 picture.status = Status.ESCALATED
             case Verdict.REFUSE:
                 picture.status = never_shown(picture)
@@ -114,6 +113,7 @@ def publish(parts: Parts, picture_id: int) -> Picture:
                 occasion=_occasion(picture_id),
                 verdict=verdict,
                 entry_id=found.gravest.id if found.gravest else None,
+                known_good_id=found.known_good,
                 candidates=len(found.hits),
                 milliseconds=milliseconds,
                 failure=failure,
@@ -121,6 +121,18 @@ def publish(parts: Parts, picture_id: int) -> Picture:
             )
         )
     return get(picture_id)
+
+
+def recheck(parts: Parts, known: Fingerprint, version: int) -> set[int]:
+    """What is on show and looks like that picture goes back to pending, to be compared anew; which those are.
+
+    Part of a write transaction. Each has to go through `publish` when that is committed.
+    """
+    ids = {hit.id for hit in copies(parts, replace(known, views=blocked_views(known)), direct=True)}
+    shown = db.session.scalars(sa.select(Picture).where(Picture.id.in_(ids), Picture.status == Status.PUBLISHED)).all()
+    for picture in shown:
+        picture.status, picture.lease, picture.version = Status.PENDING, now() + parts.lease, version
+    return {picture.id for picture in shown}
 
 
 def never_shown(picture: Picture) -> Status:
@@ -179,13 +191,6 @@ def _make_way(picture: Picture, version: int) -> Status:
                 )
             )
     return Status.PUBLISHED
-
-
-def _near_escalated(hits: list[Hit], policy: Policy) -> bool:
-    """Whether one of those that count is a hit on an escalated picture."""
-    counting = [hit.id for hit in hits if policy.verdict(hit) is not Verdict.PUBLISH]
-    apart = sa.select(Entry.id).join(Entry.decision).where(Entry.id.in_(counting), Decision.kind == Kind.ESCALATE)
-    return db.session.scalars(apart.limit(1)).first() is not None
 
 
 def _matches(hits: list[Hit], policy: Policy) -> list[Match]:

@@ -11,7 +11,7 @@ function choose(html, card) {
   const tell = () => {
     const ticked = boxes.filter((box) => box.checked).length;
     all.textContent = ticked === boxes.length ? all.dataset.all : `Take down ${ticked + 1}`;
-    all.hidden = ticked === 0;
+    all.hidden = ticked === 0 && boxes.length > 0;
   };
   tell();
   const before = document.activeElement.closest(".card") || card;

@@ -19,10 +19,10 @@ LAYERS = {
         "errors canonical views verify fingerprint index multi_index engines matching drawing shield"
     ),
     "storage: no rules": "columns database models filestore instance config",
-    "versioned lists": "replica blocklist onshow codes parts",
+    "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
-        "judging reach similar uploads accounts review escalation refingerprinting pictures cards entries claims "
-        "appeals tokens stats whatif reversal"
+        "judging reach similar uploads accounts review allowing escalation refingerprinting pictures cards entries "
+        "claims appeals tokens stats whatif reversal"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",

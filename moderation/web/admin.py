@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import accounts, pictures, reversal, stats
+from .. import accounts, allowing, pictures, reversal, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -210,6 +210,37 @@ def deactivate(account_id: int) -> ResponseReturnValue:
         sentence = f"{account.name} {'cannot' if account.deactivated else 'can'} sign in from now on."
     flash(sentence, "good")
     return redirect(url_for("admin.person", account_id=account_id))
+
+
+@bp.post("/known-good")
+def allow() -> ResponseReturnValue:
+    """Put a member's picture, or files, on the known-good list."""
+    note = " ".join(request.form.get("note", "").split())[:200]
+    picture_id = request.form.get("picture", type=int)
+    files = [file for file in request.files.getlist("file") if file.filename]
+    if picture_id:
+        _flash_added(f"Picture {picture_id}", allowing.add_picture(parts(), picture_id, note, current_user.id))
+    elif not files:
+        raise Refusal("Please choose a picture first.")
+    for file in files:
+        name = (file.filename or "")[:255]
+        try:
+            _flash_added(name, allowing.add_file(parts(), file.read(), name, note, current_user.id))
+        except Refusal as refusal:
+            flash(f"{name}: {refusal}", "bad")
+    return redirect(url_for("blocklist.known_good"))
+
+
+@bp.post("/known-good/<int:known_id>/remove")
+def disallow(known_id: int) -> ResponseReturnValue:
+    allowing.remove(parts(), known_id)
+    flash(f"Known-good picture {known_id} is removed: it is compared with the blocklist like any other.", "good")
+    return redirect(url_for("blocklist.known_good"))
+
+
+def _flash_added(what: str, added: allowing.Added) -> None:
+    hit = f" Entry {added.entry_id} would have stopped it." if added.entry_id else ""
+    flash(f"{what} is known good from now on: it is never refused or held.{hit}", "good")
 
 
 @bp.route("/people/<int:account_id>/decisions", methods=["GET", "POST"])

@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from PIL import Image
 
-from .. import entries, review
+from .. import allowing, entries, review
 from ..canonical import encode
 from ..context import parts
-from ..database import writing
-from ..models import Entry, Role
+from ..database import db, writing
+from ..models import Entry, FingerprintRow, KnownGood, Role
 from ..shield import LEVELS, blank, shrouded
 from ..views import SIDE
 from .answers import back
@@ -20,6 +20,9 @@ bp.before_request(only(Role.MODERATOR))
 
 STOPPED = 60
 """Pictures that the page of an entry shows."""
+
+KNOWN_GOOD = 200
+"""Known-good pictures that their page shows."""
 
 LOOK_SIDE = 256
 """The longest side, in pixels, of the picture that stands for an entry."""
@@ -54,14 +57,28 @@ def entry(entry_id: int) -> ResponseReturnValue:
 
 @bp.get("/<int:entry_id>/look")
 def look(entry_id: int) -> ResponseReturnValue:
-    """What the entry's fingerprint remembers of its picture: small and grey, and still there when the file is not."""
+    """What the entry's fingerprint remembers of its picture; nothing of an escalated one."""
     entry = _found(entry_id)
-    row = entry.fingerprint
+    return Response(blank(), mimetype="image/jpeg") if entry.apart else _remembered(entry.fingerprint)
+
+
+@bp.get("/known-good")
+def known_good() -> ResponseReturnValue:
+    """What is never refused or held. Everybody who decides sees it; admins keep it."""
+    found = allowing.listed(KNOWN_GOOD + 1)
+    return render_template("blocklist/known_good.html", listed=found[:KNOWN_GOOD], more=len(found) > KNOWN_GOOD)
+
+
+@bp.get("/known-good/<int:known_id>/look")
+def known_good_look(known_id: int) -> ResponseReturnValue:
+    return _remembered(db.get_or_404(KnownGood, known_id).fingerprint)
+
+
+def _remembered(row: FingerprintRow) -> ResponseReturnValue:
+    """A picture as its fingerprint remembers it: small and grey, and still there when the file is not."""
     level = request.args.get("level", 0, type=int)
     if level not in LEVELS:
         abort(404)
-    if entry.apart:
-        return Response(blank(), mimetype="image/jpeg")
     answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
     answer.set_etag(f"{row.id}-{row.recipe}-{level}")
     if not request.if_none_match.contains(answer.get_etag()[0] or ""):
