@@ -61,6 +61,9 @@ SUSPEND_OVERTURNS = 3
 # Seconds between two looks of an open grid for what is new.
 POLL_SECONDS = 1.0
 
+# The most that an admin sends at once to be blocked or known good, in megabytes (10^6 bytes).
+IMPORT_MB = 200
+
 # --- storage ----------------------------------------------------------------
 
 # The folder of the picture files; a relative one lies in the instance folder.

@@ -1,17 +1,18 @@
 """What a mark would take down besides its picture, before it does: large ones are shown to the moderator first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
+from . import blocklist
 from .blocklist import unpack
 from .database import db
-from .fingerprint import blocked_views
+from .fingerprint import Fingerprint, blocked_views
 from .judging import AT_ONCE, allowed, copies, known_good_near
 from .matching import Verdict
-from .models import SWEPT, Decision, KnownGood, Picture
+from .models import SWEPT, Decision, Entry, KnownGood, Picture
 from .parts import Parts
 
 HANDFUL = 5
@@ -53,17 +54,60 @@ def reach(parts: Parts, picture: Picture) -> Reach:
     hits = copies(parts, blocked, direct=len(parts.on_show) > AT_ONCE)
     found = {hit.id for hit in hits if parts.policy.verdict(hit) is Verdict.REFUSE}
     wanted = sa.select(Picture).where(Picture.id.in_(found - {picture.id}), Picture.status.in_(SWEPT))
-    undoes = set(allowed(parts, print_))
+    undoes = _allowed(parts, picture)
     passes = known_good_near(parts, blocked) - undoes
     with_people = wanted.options(
         joinedload(Picture.member), joinedload(Picture.decision).joinedload(Decision.by)
     ).order_by(Picture.id.desc())
-    taken = [
-        one
-        for one in db.session.scalars(with_people).all()
-        if not passes or one.fingerprint is None or not (set(allowed(parts, unpack(one.fingerprint))) - undoes)
-    ]
+    taken = [one for one in db.session.scalars(with_people) if not passes or not _allowed(parts, one) - undoes]
     return Reach(taken, _known_good(undoes), _known_good(passes))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What importing some pictures would do."""
+
+    new: int
+    known: dict[str, Entry]  # by name, the entries of pictures that have one
+    weak: Sequence[str]  # names of new ones with too little detail: identical copies alone would be blocked
+    takes: Sequence[Picture]  # on show, that would come down; newest first
+    passes: Sequence[KnownGood]  # that look like one of them, and stay allowed
+
+
+def plan(parts: Parts, pictures: Iterable[tuple[str, Fingerprint]]) -> Planned:
+    """What importing these pictures, each with its file's name, would do at this moment. Writes nothing."""
+    known: dict[str, Entry] = {}
+    new: dict[bytes, tuple[str, Fingerprint]] = {}
+    twice = 0
+    for name, print_ in pictures:
+        before = blocklist.known(print_.pixels or b"")
+        if before:
+            known[name] = before
+        elif print_.pixels in new:
+            twice += 1
+        else:
+            new[print_.pixels or name.encode()] = name, print_
+    down: set[int] = set()
+    passes: set[int] = set()
+    direct = len(parts.on_show) > AT_ONCE
+    for _, print_ in new.values():
+        blocked = replace(print_, views=blocked_views(print_))
+        down |= {hit.id for hit in copies(parts, blocked, direct) if parts.policy.verdict(hit) is Verdict.REFUSE}
+        passes |= known_good_near(parts, blocked)
+    taken = sa.select(Picture).where(Picture.id.in_(down), Picture.status.in_(SWEPT))
+    taken = taken.options(joinedload(Picture.member), joinedload(Picture.fingerprint)).order_by(Picture.id.desc())
+    return Planned(
+        len(new),
+        known,
+        [name for name, print_ in new.values() if print_.weak],
+        [one for one in db.session.scalars(taken) if not passes or not _allowed(parts, one)],
+        _known_good(passes),
+    )
+
+
+def _allowed(parts: Parts, picture: Picture) -> set[int]:
+    """The known-good pictures that this one is the same as."""
+    return set(allowed(parts, unpack(picture.fingerprint))) if picture.fingerprint else set()
 
 
 def _known_good(ids: set[int]) -> Sequence[KnownGood]:

@@ -14,7 +14,7 @@ from .columns import now
 from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint
-from .judging import AT_ONCE, allowed, copies
+from .judging import AT_ONCE, allowed, copies, known_good_near
 from .matching import Verdict
 from .models import (
     SWEPT,
@@ -292,6 +292,13 @@ def _is_known_good(parts: Parts, picture_id: int, hits: list[tuple[Verdict, Entr
     if row is None or not counting or any(entry.apart for entry in counting):
         return False
     return bool(allowed(parts, unpack(row)))
+
+
+def known_good_beside(parts: Parts, decision: Decision) -> int:
+    """How many known-good pictures the entries of a decision would hit, were those not allowed."""
+    if not len(parts.known_good):
+        return 0
+    return len(set[int]().union(*(known_good_near(parts, blocklist.known_by(entry)) for entry in decision.entries)))
 
 
 def swept(decision: Decision) -> Sweep:

@@ -23,6 +23,7 @@ from ..judging import judge
 from ..matching import Hit, Verdict
 from ..models import Account, Action, Decision, Entry, Match
 from ..pool import read_all
+from ..reach import Planned, plan
 from . import with_app
 from .common import AnyPath, complain, complain_of, counted, emit, json_option, plain, progress, quietly, shown
 
@@ -79,9 +80,10 @@ def blocklist() -> None:
 @blocklist.command(name="import")
 @click.argument("folder", type=AnyPath)
 @click.option("--reason", default=review.INDECENT, show_default=True, callback=_short)
+@click.option("--preview", is_flag=True, help="Say what it would do, and change nothing.")
 @json_option
 @with_app
-def import_(folder: Path, reason: str, as_json: bool) -> None:
+def import_(folder: Path, reason: str, preview: bool, as_json: bool) -> None:
     """Block the pictures of a folder tree, and take down what is on show of them.
 
     Exit code 2 if one could not be read; the others are blocked.
@@ -102,9 +104,12 @@ def import_(folder: Path, reason: str, as_json: bool) -> None:
             step()
     # The database takes text, which not every file's name is.
     named = {path: os.fsencode(path).decode("utf-8", "backslashreplace") for path in pictures}
-    decision, known = review.import_entries(
-        parts(), [(named[path], print_) for path, print_ in pictures.items()], None, reason
-    )
+    fingerprinted = [(named[path], print_) for path, print_ in pictures.items()]
+    if preview:
+        _tell_plan(plan(parts(), fingerprinted), len(unread), as_json)
+        complain_of(unread)
+        sys.exit(2 if unread else 0)
+    decision, known = review.import_entries(parts(), fingerprinted, None, reason)
     before = {path: known[name] for path, name in named.items() if name in known}
     if as_json:
         _emit_import(pictures, before, decision, unread)
@@ -239,6 +244,36 @@ def _emit_import(
         emit(path=str(one.path), status="unreadable", entry=None, weak=None, error=one.error)
 
 
+def _tell_plan(planned: Planned, unread: int, as_json: bool) -> None:
+    """What an import would do."""
+    withdrawn = sum(entry.withdrawn is not None for entry in planned.known.values())
+    if as_json:
+        emit(
+            new=planned.new,
+            known=len(planned.known) - withdrawn,
+            withdrawn=withdrawn,
+            weak=len(planned.weak),
+            unreadable=unread,
+            take_down=len(planned.takes),
+            known_good=len(planned.passes),
+        )
+        return
+    new = counted(planned.new, "entry", "entries")
+    click.echo(f"Would add {new}; {_pictures(len(planned.known) - withdrawn)} known already.")
+    if withdrawn:
+        click.echo(f"Known, but withdrawn from the blocklist: {_pictures(withdrawn)}. What is withdrawn stays so.")
+    if planned.weak:
+        click.echo(f"Too little detail: {_pictures(len(planned.weak))}, of which identical copies alone are blocked.")
+    click.echo(f"Would take down {_pictures(len(planned.takes))} on show. Nothing was changed.")
+    _tell_known_good(len(planned.passes))
+
+
+def _tell_known_good(number: int) -> None:
+    if number:
+        verb = "looks" if number == 1 else "look"
+        click.echo(f"{counted(number, 'known-good picture', 'known-good pictures')} {verb} like these: still allowed.")
+
+
 def _tell_import(pictures: dict[Path, Fingerprint], before: dict[Path, Entry], decision: Decision | None) -> None:
     withdrawn = sum(entry.withdrawn is not None for entry in before.values())
     weak = sum(print_.weak for path, print_ in pictures.items() if path not in before)
@@ -251,6 +286,7 @@ def _tell_import(pictures: dict[Path, Fingerprint], before: dict[Path, Entry], d
     if decision:
         sweep = review.swept(decision)
         click.echo(f"Took down {_pictures(sweep.taken_down)} on show, and held {sweep.held} for a moderator.")
+        _tell_known_good(review.known_good_beside(parts(), decision))
         click.echo(f"To take it all back: moderation blocklist undo {decision.id}")
 
 

@@ -9,16 +9,21 @@ from io import StringIO
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from werkzeug.datastructures import FileStorage
 
-from .. import accounts, allowing, pictures, reversal, stats
+from .. import accounts, allowing, pictures, reversal, review, stats
+from ..canonical import canonical
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
 from ..errors import Refusal
+from ..fingerprint import Fingerprint, fingerprint
 from ..matching import Policy, Zone
-from ..models import Account, Role
+from ..models import Account, Decision, Role
+from ..reach import plan
 from ..whatif import what_if
 from . import charts
+from .answers import wants_json
 from .session import only
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -210,6 +215,54 @@ def deactivate(account_id: int) -> ResponseReturnValue:
         sentence = f"{account.name} {'cannot' if account.deactivated else 'can'} sign in from now on."
     flash(sentence, "good")
     return redirect(url_for("admin.person", account_id=account_id))
+
+
+@bp.route("/import", methods=["GET", "POST"])
+def import_() -> ResponseReturnValue:
+    """Block files, after a look at what that would do."""
+    files = [file for file in request.files.getlist("file") if file.filename]
+    reason = " ".join(request.form.get("reason", "").split())[:200] or review.INDECENT
+    planned, error = None, ""
+    unread: list[tuple[str, str]] = []
+    if request.method == "POST":
+        named, unread = _read(files)
+        if not files:
+            error = "Please choose the pictures first."
+        elif "go" in request.form:
+            decision, _ = review.import_entries(parts(), named, current_user.id, reason)
+            if decision:
+                return _imported(decision, unread)
+        planned = plan(parts(), named) if files else None
+    page = {"planned": planned, "unread": unread, "read": len(files) - len(unread), "error": error}
+    status = 422 if error else 200
+    if wants_json():
+        return {"html": render_template("admin/_plan.html", **page)} if not error else ({"error": error}, 422)
+    return render_template("admin/import.html", reason=reason, **page), status
+
+
+def _read(files: Iterable[FileStorage]) -> tuple[list[tuple[str, Fingerprint]], list[tuple[str, str]]]:
+    """The fingerprints of sent files by name, and by name why others could not be read."""
+    named: list[tuple[str, Fingerprint]] = []
+    unread: list[tuple[str, str]] = []
+    for file in files:
+        name = (file.filename or "")[:255]
+        try:
+            named.append((name, fingerprint(canonical(file.read(), parts().limits))))
+        except Refusal as refusal:
+            unread.append((name, str(refusal)))
+    return named, unread
+
+
+def _imported(decision: Decision, unread: Sequence[tuple[str, str]]) -> ResponseReturnValue:
+    entries, taken = len(decision.entries), review.swept(decision).taken_down
+    good = review.known_good_beside(parts(), decision)
+    sentence = f"Blocked {entries} {'picture' if entries == 1 else 'pictures'}; {taken} on show taken down."
+    if good:
+        sentence += f" {good} known-good {'picture looks' if good == 1 else 'pictures look'} like these: still allowed."
+    flash(sentence, f"undo:{decision.id}")
+    for name, sentence in unread:
+        flash(f"{name}: {sentence}", "bad")
+    return redirect(url_for("blocklist.index", show="imported"))
 
 
 @bp.post("/known-good")

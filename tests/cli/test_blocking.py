@@ -17,7 +17,7 @@ from moderation.cli import main
 from moderation.database import db
 from moderation.models import Status
 
-from ..conftest import near_copy
+from ..conftest import near_copy, status
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,19 @@ def test_a_second_import_adds_nothing(run, indecent):
     said = run("blocklist", "import", "indecent").stdout
     assert said == "Added 0 entries; 3 pictures known already.\n"
     assert len(objects(run("blocklist", "list", "--json"))) == 2
+
+
+def test_a_preview_says_what_an_import_would_do_and_changes_nothing(run, indecent, parts, person, draw):
+    shown = uploads.receive(parts, person("mia"), near_copy(draw(1))).id
+    said = run("blocklist", "import", "indecent", "--preview").stdout
+    assert said == (
+        "Would add 2 entries; 0 pictures known already.\nWould take down 1 picture on show. Nothing was changed.\n"
+    )
+    assert objects(run("blocklist", "list", "--json")) == []
+    assert status(shown) is Status.PUBLISHED
+    run("blocklist", "import", "indecent")
+    (told,) = objects(run("blocklist", "import", "indecent", "--preview", "--json"))
+    assert [told[name] for name in ("new", "known", "take_down", "known_good")] == [0, 2, 0, 0]
 
 
 def test_what_was_withdrawn_stays_withdrawn_when_it_is_imported_again(run, indecent):

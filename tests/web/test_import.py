@@ -1,0 +1,85 @@
+"""Importing pictures into the blocklist in the browser: a preview, then one decision that is taken back whole."""
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from werkzeug.datastructures import FileStorage
+
+from moderation import allowing, review
+from moderation.database import db
+from moderation.models import Entry, Role, Status
+from moderation.parts import Parts
+from tests.conftest import near_copy, save, status
+from tests.web.conftest import Browser
+
+
+@pytest.fixture
+def root(sign_in: Callable) -> Browser:
+    return sign_in("root", Role.ADMIN)
+
+
+def files(**named: bytes) -> list[FileStorage]:
+    return [FileStorage(BytesIO(data), f"{name}.jpg") for name, data in named.items()]
+
+
+def test_the_preview_says_what_is_new_known_weak_unreadable_and_would_come_down_and_changes_nothing(
+    root: Browser, arrive: Callable, draw: Callable, parts: Parts, person: Callable
+) -> None:
+    review.mark(parts, arrive(draw(1)), person("ana", Role.MODERATOR), None)
+    shown = arrive(near_copy(draw(2)))
+    blank = save(Image.new("RGB", (200, 200), "white"))
+    # Known is the very same picture; one that is saved anew is another.
+    page = root.post(
+        "/admin/import", file=files(new=draw(2), twice=draw(2), white=blank, text=b"no picture", before=draw(1))
+    ).text
+    assert "This blocks 2 pictures and takes down 1 on show" in page
+    assert 'before.jpg is <a href="/blocklist/1">entry 1</a>' in page
+    assert "white.jpg. Identical copies alone would be blocked." in page
+    assert "text.jpg: " in page
+    assert f'href="/review/pictures/{shown}"' in page
+    assert status(shown) is Status.PUBLISHED
+    assert db.session.query(Entry).count() == 1
+
+
+def test_an_import_is_one_decision_and_taken_back_whole(root: Browser, arrive: Callable, draw: Callable) -> None:
+    shown = arrive(near_copy(draw(2)))
+    answer = root.post("/admin/import", file=files(a=draw(2), b=draw(3)), reason="from a list", go="").text
+    assert "Blocked 2 pictures; 1 on show taken down." in answer
+    assert "from a list" in answer
+    assert status(shown) is Status.REMOVED
+    assert status(arrive(near_copy(draw(3)))) is Status.REFUSED
+    root.post("/review/decisions/1/undo")
+    assert status(shown) is Status.PUBLISHED
+    assert status(arrive(near_copy(draw(3)))) is Status.PUBLISHED
+
+
+def test_a_known_good_picture_stays_and_the_import_says_so(
+    root: Browser, arrive: Callable, draw: Callable, parts: Parts
+) -> None:
+    allowing.add_file(parts, draw(1), "avatar.jpg", "", 1)
+    shown = arrive(draw(1))
+    copy = near_copy(draw(1), 0.5)
+    assert "1 known-good picture looks like these" in root.post("/admin/import", file=files(a=copy)).text
+    answer = root.post("/admin/import", file=files(a=copy), go="").text
+    assert "0 on show taken down. 1 known-good picture looks like these: still allowed." in answer
+    assert status(shown) is Status.PUBLISHED
+
+
+def test_admins_may_send_more_at_once_than_an_upload_and_others_may_not(
+    root: Browser, sign_in: Callable, draw: Callable, app: object
+) -> None:
+    heavy = save(Image.effect_noise((2400, 1600), 80).convert("RGB"), quality=95)
+    many = files(**{f"n{number}": heavy for number in range(12)})
+    assert sum(len(heavy) for _ in many) > 11_000_000
+    assert "This blocks 1 picture" in root.post("/admin/import", file=many).text
+    mia = sign_in("mia")
+    assert mia.post("/admin/import", file=files(**{f"n{n}": heavy for n in range(12)})).status_code in (403, 413)
+
+
+def test_without_files_it_says_so(root: Browser) -> None:
+    answer = root.post("/admin/import", go="")
+    assert answer.status_code == 422
+    assert "Please choose the pictures first." in answer.text
+    assert root.post("/admin/import", json=True).json == {"error": "Please choose the pictures first."}
