@@ -5,8 +5,9 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+from alembic.script import ScriptDirectory
 from flask import Flask
-from flask_migrate import Migrate, upgrade
+from flask_migrate import Migrate, downgrade, upgrade
 
 from . import instance, web
 from .blocklist import Blocklist
@@ -53,10 +54,21 @@ def create_app(folder: str | os.PathLike[str] | None = None, **settings: object)
     return app
 
 
-def migrate() -> None:
-    """Bring the current app's database to the tables of this version."""
+def migrate(revision: str = "head") -> None:
+    """Bring the current app's database up to the tables of this version, or of an earlier revision."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    upgrade()
+    upgrade(revision=revision)
+
+
+def migrate_back(revision: str) -> None:
+    """Bring the current app's database back to the tables of an earlier revision."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    downgrade(revision=revision)
+
+
+def revisions() -> list[str]:
+    """Of the tables, the first one first."""
+    return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
 
 
 def _parts(app: Flask, place: Path) -> Parts:

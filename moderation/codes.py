@@ -1,4 +1,7 @@
-"""The whole-picture hashes of pictures that pages ask for again and again, kept in memory: they never change."""
+"""The whole-picture hashes of pictures that pages ask for again and again, kept in memory.
+
+They never change, save that the pictures are others after a restored backup.
+"""
 
 import threading
 from collections.abc import Iterable
@@ -10,7 +13,7 @@ import sqlalchemy as sa
 
 from .database import db
 from .fingerprint import LOW_DETAIL, RECIPE
-from .models import FingerprintRow, Picture
+from .models import Counter, FingerprintRow, Picture
 from .views import VIEW
 
 
@@ -29,12 +32,16 @@ class Codes:
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
         self._lock = threading.Lock()
+        self._epoch = ""
         self._known: dict[int, bytes] = {}  # empty where there is too little detail
 
     def of(self, ids: Iterable[int]) -> Coded:
         """Of those pictures, in their order; weak ones and those without a fingerprint are left out."""
         wanted = list(ids)
+        epoch = db.session.execute(sa.select(Counter.epoch).filter_by(name="pictures")).scalar_one()
         with self._lock:
+            if epoch != self._epoch:
+                self._epoch, self._known = epoch, {}
             missing = [id_ for id_ in wanted if id_ not in self._known]
             if missing:
                 self._read(missing)

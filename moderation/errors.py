@@ -29,3 +29,9 @@ class NotFound(Refusal):
     """There is no such thing."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class Unavailable(Refusal):
+    """It cannot be done for the moment, and nothing was changed."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE

@@ -2,19 +2,46 @@
 
 import hashlib
 import os
+import re
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
+
+KEY = re.compile("[0-9a-f]{64}")
+"""A key: the SHA-256 of the content in hexadecimal."""
 
 
 class FileStore(Protocol):
     """Files that never change: their name is the hash of what is in them, so a write may be repeated."""
 
-    def put(self, content: bytes) -> str:
-        """Keep the content and return its key, the SHA-256 in hexadecimal."""
+    def put(self, content: bytes, settle: bool = True) -> str:
+        """Keep the content and return its key. Without `settle` it is safe from a power cut after `settle()` only."""
 
     def get(self, key: str) -> bytes:
         """The content. Raises `KeyError` where there is none."""
+
+    def has(self, key: str) -> bool: ...
+
+    def settle(self) -> None:
+        """Wait until the disk has all that was put."""
+
+    def keys(self) -> Iterator[tuple[str, float]]:
+        """Every key, in order, and since how many seconds it is there."""
+
+    def discard(self, key: str, needed: Callable[[str], bool]) -> bool:
+        """Delete the content unless it is needed, which is asked once it is out of sight; whether it is gone.
+
+        Who writes a row that names a file looks, when the row is committed, whether the file is there still, and puts
+        it again if not. So whichever comes first, the row is seen here, or the gap there.
+        """
+
+    def tidy(self, older: float, needed: Callable[[str], bool]) -> int:
+        """Clear away what writes and deletions that were broken off so long ago have left; how many files it was."""
+
+    def probe(self) -> None:
+        """Raises `OSError` where nothing can be written."""
 
 
 class Folder:
@@ -25,9 +52,10 @@ class Folder:
         self._durable = durable
         root.mkdir(parents=True, exist_ok=True)
 
-    def put(self, content: bytes) -> str:
+    def put(self, content: bytes, settle: bool = True) -> str:
         key = hashlib.sha256(content).hexdigest()
         path = self._path(key)
+        durable = self._durable and settle
         if not path.exists():
             self._make_room(path.parent)
             # Under another name first: a file is there whole or not at all.
@@ -35,13 +63,13 @@ class Folder:
                 try:
                     file.write(content)
                     file.flush()
-                    if self._durable:
+                    if durable:
                         os.fsync(file.fileno())
                     Path(file.name).rename(path)
                 except BaseException:
                     Path(file.name).unlink(missing_ok=True)
                     raise
-            if self._durable:
+            if durable:
                 _sync_folder(path.parent)
         return key
 
@@ -50,6 +78,63 @@ class Folder:
             return self._path(key).read_bytes()
         except FileNotFoundError:
             raise KeyError(key) from None
+
+    def has(self, key: str) -> bool:
+        return self._path(key).is_file()
+
+    def settle(self) -> None:
+        if self._durable:
+            os.sync()
+
+    def keys(self) -> Iterator[tuple[str, float]]:
+        moment = time.time()
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.glob(f"{folder.name}*.jpg")):
+                if KEY.fullmatch(path.stem):
+                    try:
+                        yield path.stem, moment - path.stat().st_mtime
+                    except FileNotFoundError:  # discarded this very moment
+                        continue
+
+    def discard(self, key: str, needed: Callable[[str], bool]) -> bool:
+        path = self._path(key)
+        aside = path.with_name(f".{key}{_ASIDE}")
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        return self._decide(aside, path, needed)
+
+    def tidy(self, older: float, needed: Callable[[str], bool]) -> int:
+        begun = time.time() - older
+        done = 0
+        for path in self.root.glob("[0-9a-f][0-9a-f]/.*"):
+            if path.stat().st_ctime > begun:
+                continue
+            key = path.name.removeprefix(".").removesuffix(_ASIDE)
+            if KEY.fullmatch(key):
+                self._decide(path, self._path(key), needed)
+            else:
+                path.unlink(missing_ok=True)
+            done += 1
+        return done
+
+    def probe(self) -> None:
+        with tempfile.NamedTemporaryFile(dir=self.root, prefix=".probe.") as file:
+            file.write(b"0" * 4096)
+            file.flush()
+
+    def _decide(self, aside: Path, path: Path, needed: Callable[[str], bool]) -> bool:
+        """Delete what was set aside, or put it back."""
+        gone = False
+        try:
+            gone = not needed(path.stem)
+        finally:
+            if gone:
+                aside.unlink(missing_ok=True)
+            else:
+                aside.rename(path)
+        return gone
 
     def _make_room(self, folder: Path) -> None:
         try:
@@ -61,6 +146,9 @@ class Folder:
 
     def _path(self, key: str) -> Path:
         return self.root / key[:2] / f"{key}.jpg"
+
+
+_ASIDE = ".discarded"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ from .blocklist import pack, unpack
 from .canonical import canonical, encode, thumbnail
 from .columns import now
 from .database import db, writing
+from .errors import Unavailable
 from .fingerprint import Fingerprint, blocked_views, fingerprint
 from .judging import Judgement, copies, judge, near_escalated
 from .matching import Hit, Policy, Verdict
@@ -45,7 +46,8 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
         log.exception("An upload could not be fingerprinted; it will be held.")
         row = None
     # The files first: one without a row is swept up later, a row without its file is a broken page.
-    file, small = parts.store.put(encode(image)), parts.store.put(thumbnail(image))
+    files = encode(image), thumbnail(image)
+    file, small = _keep(parts, *files)
     with writing():
         picture = Picture(
             member_id=member_id,
@@ -61,7 +63,19 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
         db.session.add(picture)
         db.session.flush()
         picture_id = picture.id
+    if not (parts.store.has(file) and parts.store.has(small)):
+        # They were another picture's too, and deleted with that one before our row said that it needs them.
+        _keep(parts, *files)
     return publish(parts, picture_id)
+
+
+def _keep(parts: Parts, *files: bytes) -> list[str]:
+    """The keys of the files, which are stored. Raises `Unavailable` where the disk is full or cannot be written."""
+    try:
+        return [parts.store.put(file) for file in files]
+    except OSError as error:
+        log.exception("A picture file could not be stored.")
+        raise Unavailable("Pictures cannot be stored at this moment. Please try again in some minutes.") from error
 
 
 def publish(parts: Parts, picture_id: int) -> Picture:

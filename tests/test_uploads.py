@@ -15,7 +15,7 @@ from moderation.blocklist import pack
 from moderation.canonical import canonical
 from moderation.columns import now
 from moderation.database import db, writing
-from moderation.errors import Unreadable
+from moderation.errors import Unavailable, Unreadable
 from moderation.fingerprint import fingerprint
 from moderation.matching import Verdict
 from moderation.models import (
@@ -213,7 +213,7 @@ def test_a_full_disk_leaves_no_picture_without_its_file(parts, member, draw):
         def put(self, _content: bytes) -> str:
             raise OSError("No space left on device")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Unavailable, match="cannot be stored at this moment"):
         receive(dataclasses.replace(parts, store=Full()), member(), draw(1, SIZE))
     assert count(Picture) == 0
 

@@ -21,6 +21,8 @@ COMMANDS = {
     "blocklist": "blocking",
     "accounts": "people",
     "tokens": "tokens",
+    "backup": "upkeep",
+    "restore": "upkeep",
     "refingerprint": "upkeep",
 }
 """Each command's module, imported only when it is called: `moderation search` has no need of the web."""

@@ -1,13 +1,66 @@
 """Commands that keep an instance in order."""
 
 from collections import Counter
+from pathlib import Path
 
 import click
 
-from .. import refingerprinting
+from .. import backup as writing_down
+from .. import refingerprinting, restoring
+from ..app import migrate, migrate_back, revisions
 from ..context import parts
+from ..database import db
+from ..errors import Refusal
 from . import with_app
-from .common import counted, progress, quietly
+from .common import AnyPath, complain, counted, progress, quietly
+
+
+@click.command()
+@click.argument("file", type=AnyPath)
+@click.option("--no-pictures", is_flag=True, help="The database alone.")
+@with_app
+def backup(file: Path, no_pictures: bool) -> None:
+    """Write the whole site to one new file, while it runs: what is in its database, and the pictures.
+
+    The settings and the secret key are not in it: keep `config.py` and `secret_key` yourself.
+    """
+    with db.engine.connect() as connection:
+        number = 0 if no_pictures else sum(1 for _ in writing_down.keys(connection))
+    with progress(number, "Backing up") as step:
+        written = writing_down.backup(parts(), file, not no_pictures, step)
+    click.echo(f"{file}: {counted(written.rows, 'row', 'rows')}, {counted(written.pictures, 'picture', 'pictures')}.")
+    if written.missing:
+        complain(f"{counted(written.missing, 'picture file is', 'picture files are')} missing from the store.")
+
+
+@click.command()
+@click.argument("file", type=AnyPath)
+@click.option("--replace", is_flag=True, help="Even if that overwrites a site.")
+@with_app
+def restore(file: Path, replace: bool) -> None:
+    """Read a backup back, into an empty site, whichever database it has; with --replace, in the place of another.
+
+    It is looked through first, and loaded whole or not at all. No picture file is deleted.
+    """
+    found = restoring.examine(file)
+    known = revisions()
+    if found.revision not in known:
+        raise Refusal(f"{file} was written by a later version of moderation. Please update this one first.")
+    empty = restoring.is_empty()
+    if not empty and not replace:
+        raise Refusal("There is a site here already. To overwrite it, add --replace. Nothing was changed.")
+    if not empty and found.revision != known[-1]:
+        raise Refusal(f"{file} is of an earlier version of moderation: it can be restored into an empty site only.")
+    with progress(found.pictures, "Restoring") as step:
+        try:
+            migrate_back(found.revision)
+            restoring.load(parts(), found, step)
+        finally:
+            migrate()
+    rows = counted(sum(found.rows.values()), "row", "rows")
+    click.echo(
+        f"Restored what was backed up on {found.created}: {rows}, {counted(found.pictures, 'picture', 'pictures')}."
+    )
 
 
 @click.command()
