@@ -9,6 +9,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
+from . import audit
+from .audit import Event
 from .columns import now
 from .database import db
 from .errors import Conflict, NotFound, Refusal
@@ -32,8 +34,8 @@ def _nobody() -> str:
     return _hasher.hash(secrets.token_hex(16))
 
 
-def create(name: str, password: str, role: Role) -> Account:
-    """A new account. Raises `Refusal` where name or password will not do."""
+def create(name: str, password: str, role: Role, by_id: int | None = None, own: bool = False) -> Account:
+    """A new account, which its person opens, or somebody else. Raises `Refusal` where name or password will not do."""
     name = name.strip()
     if not _NAME.fullmatch(name):
         raise Refusal(
@@ -42,12 +44,13 @@ def create(name: str, password: str, role: Role) -> Account:
     if find(name):
         raise Conflict(f"The name {name} is taken. Please choose another.")
     account = Account(name=name, key=_key(name), password="", role=role, session="")
-    set_password(account, password)
+    _set_password(account, password)
     db.session.add(account)
     try:
         db.session.flush()
     except IntegrityError:  # somebody took it this very moment
         raise Conflict(f"The name {name} is taken. Please choose another.") from None
+    audit.record(Event.ACCOUNT, account.id if own else by_id, account.id, role=role)
     return account
 
 
@@ -73,41 +76,54 @@ def authenticate(name: str, password: str) -> Account | None:
     return None if account and account.deactivated else account
 
 
-def set_password(account: Account, password: str) -> None:
+def set_password(account: Account, password: str, by_id: int | None = None) -> None:
     """A new password; whoever is signed in to the account is signed out."""
+    _set_password(account, password)
+    audit.record(Event.PASSWORD, by_id, account.id)
+
+
+def _set_password(account: Account, password: str) -> None:
     if len(password) not in PASSWORD_LENGTH:
         raise Refusal(f"A password has {PASSWORD_LENGTH[0]} to {PASSWORD_LENGTH[-1]} characters.")
     account.password = _hasher.hash(password)
     account.session = secrets.token_hex(16)
 
 
-def set_role(account: Account, role: Role) -> None:
+def set_role(account: Account, role: Role, by_id: int | None = None) -> None:
     """Raises `Refusal` where it would leave the site without an admin."""
     if account.role is Role.ADMIN and not account.deactivated and role is not Role.ADMIN and _admins() == 1:
         raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
+    if role is not account.role:
+        audit.record(Event.ROLE, by_id, account.id, role=role, before=account.role)
     account.role = role
     account.entrusted = account.entrusted and role in STAFF
 
 
-def deactivate(account: Account) -> None:
+def deactivate(account: Account, by_id: int | None = None) -> None:
     """Nobody can sign in to it any more, and whoever is signed in is signed out.
 
     What it uploaded and decided stays as it is. Raises `Refusal` for the only admin.
     """
     if account.role is Role.ADMIN and not account.deactivated and _admins() == 1:
         raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
+    if not account.deactivated:
+        audit.record(Event.DEACTIVATE, by_id, account.id)
     account.deactivated = account.deactivated or now()
     account.session = secrets.token_hex(16)
 
 
-def reactivate(account: Account) -> None:
+def reactivate(account: Account, by_id: int | None = None) -> None:
+    if account.deactivated:
+        audit.record(Event.REACTIVATE, by_id, account.id)
     account.deactivated = None
 
 
-def set_entrusted(account: Account, entrusted: bool) -> None:
+def set_entrusted(account: Account, entrusted: bool, by_id: int | None = None) -> None:
     """Whether an account sees escalated pictures. Raises `Refusal` for one that decides on none."""
     if entrusted and account.role not in STAFF:
         raise Refusal(f"{account.name} is a member: escalated pictures are for moderators and admins.")
+    if entrusted is not account.entrusted:
+        audit.record(Event.ENTRUST, by_id, account.id, entrusted=entrusted)
     account.entrusted = entrusted
 
 

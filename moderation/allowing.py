@@ -7,7 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from . import known_good
+from . import audit, known_good
+from .audit import Event
 from .blocklist import pack, unpack
 from .canonical import canonical
 from .database import db, writing
@@ -53,7 +54,7 @@ def add_picture(parts: Parts, picture_id: int, note: str, by_id: int) -> Added:
     return _add(parts, unpack(picture.fingerprint), picture.fingerprint, note, by_id, picture_id=picture_id)
 
 
-def remove(parts: Parts, known_id: int) -> None:
+def remove(parts: Parts, known_id: int, by_id: int) -> None:
     """Allow no more, and compare anew what is on show because of it."""
     with writing():
         bump(BLOCKLIST)
@@ -64,6 +65,7 @@ def remove(parts: Parts, known_id: int) -> None:
         if known.removed:
             raise Conflict(f"Known-good picture {known_id} is removed already.")
         known_good.remove(known)
+        audit.record(Event.DISALLOW, by_id, known_good=known)
         db.session.flush()
         waiting = recheck(parts, unpack(known.fingerprint), version)
     for picture_id in sorted(waiting):
@@ -97,6 +99,7 @@ def _add(
     gravest = judge(parts, print_).gravest
     with writing():
         known = known_good.add(row, note, by_id, picture_id, source)
+        audit.record(Event.ALLOW, by_id, known_good=known, picture=picture_id)
         db.session.flush()
         known_id = known.id
     return Added(db.session.get_one(KnownGood, known_id), gravest.id if gravest else None)

@@ -1,17 +1,15 @@
 """Who is looking at which picture just now: two people should not decide on the same one."""
 
-import logging
 from collections.abc import Iterable
 from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
+from . import audit
 from .columns import now
 from .database import db, writing
 from .models import Claim
-
-log = logging.getLogger(__name__)
 
 HELD_FOR = timedelta(minutes=10)
 """How long a claim holds that is not renewed."""
@@ -29,7 +27,7 @@ def claim(picture_id: int, account_id: int, take_over: bool = False) -> Claim:
             db.session.add(held)
         elif held.account_id == account_id or held.until < now() or take_over:
             if held.account_id != account_id and held.until > now():
-                log.info("Account %d takes picture %d over from account %d.", account_id, picture_id, held.account_id)
+                audit.record(audit.Event.TAKE_OVER, account_id, held.account_id, picture=picture_id)
             held.account_id, held.until = account_id, now() + HELD_FOR
     return db.session.get_one(Claim, picture_id, options=[joinedload(Claim.account)], populate_existing=True)
 

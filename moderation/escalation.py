@@ -7,6 +7,7 @@ from sqlalchemy.orm import joinedload
 
 from . import blocklist
 from .accounts import is_entrusted
+from .audit import Event
 from .columns import now
 from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
@@ -52,10 +53,10 @@ def release_as_fine(parts: Parts, picture_id: int, by_id: int) -> Decision:
     """It is fine. The one that was escalated brings back all that was kept apart with it; a copy comes back alone."""
     picture = _apart(picture_id, by_id)
     if picture.decision_id and _own_entries(picture):
-        return undo(parts, picture.decision_id, by_id)
+        return undo(parts, picture.decision_id, by_id, Event.RELEASE)
     with writing():
         version = bump(PICTURES)
-        decision = decide(Kind.APPROVE, by_id, "")
+        decision = decide(Kind.APPROVE, by_id, "", event=Event.RELEASE)
         bring_back(parts, _apart(picture_id, by_id), decision, version)
         db.session.flush()
         decision_id = decision.id
@@ -69,7 +70,7 @@ def release_as_indecent(parts: Parts, picture_id: int, by_id: int) -> Decision:
         bump(BLOCKLIST)
         version = bump(PICTURES)
         picture = _apart(picture_id, by_id)
-        decision = decide(Kind.MARK, by_id, INDECENT, lease=now() + parts.lease)
+        decision = decide(Kind.MARK, by_id, INDECENT, lease=now() + parts.lease, event=Event.RELEASE)
         released = [picture]
         for entry in _own_entries(picture):
             same = sa.select(Picture).filter_by(decision_id=entry.decision_id, status=Status.ESCALATED)

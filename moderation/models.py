@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from . import shield
 from .columns import Created, Id, text_enum
@@ -108,6 +108,28 @@ class Token(Model):
     name: Mapped[str] = mapped_column(sa.String(40), unique=True)
     hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), unique=True)  # SHA-256 of the token, which is not kept
     revoked: Mapped[datetime | None]
+
+
+class Record(Model):
+    """A row of the audit log: what was done, chained to the row before. Nothing changes or removes it.
+
+    It holds the ids of accounts and not their names, so that a person can be forgotten and the chain still holds.
+    """
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # counted, without a gap
+    created: Mapped[Created]
+    by_id: Mapped[int | None] = mapped_column(index=True)  # whose doing; None: the command line, or moderation itself
+    kind: Mapped[str] = mapped_column(sa.String(20), index=True)  # an `audit.Event`
+    account_id: Mapped[int | None] = mapped_column(index=True)  # the account that it was done to
+    about: Mapped[str] = mapped_column(sa.Text)  # JSON
+    hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32))  # SHA-256 of the row before's and all of the above
+
+    by: Mapped[Account | None] = relationship(primaryjoin=lambda: foreign(Record.by_id) == Account.id, viewonly=True)
+    account: Mapped[Account | None] = relationship(
+        primaryjoin=lambda: foreign(Record.account_id) == Account.id, viewonly=True
+    )
 
 
 class FingerprintRow(Model):

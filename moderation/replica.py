@@ -15,6 +15,7 @@ from .models import Counter
 BLOCKLIST = "blocklist"
 PICTURES = "pictures"
 KNOWN_GOOD = "known_good"
+AUDIT = "audit"
 
 # On the table rather than the class: every upload does it twice.
 _COUNTERS = cast(sa.Table, Counter.__table__)
@@ -30,7 +31,8 @@ def bump(name: str) -> int:
     """The list's next version, for the rows that this transaction changes.
 
     The first statement of a write transaction: until its end, whoever else changes the list waits here. A
-    transaction that changes several takes the blocklist first, then the pictures, then the known-good ones.
+    transaction that changes several takes the blocklist first, then the pictures, then the known-good ones, and the
+    audit log last of all.
     """
     return int(db.session.execute(_RAISE, {"list": name}).scalar_one())
 

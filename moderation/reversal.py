@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from . import review
+from .audit import Event
 from .database import db
 from .errors import Refusal
 from .models import Action, Decision, Entry, Picture, Status
@@ -44,7 +45,7 @@ def take_back(parts: Parts, account_id: int, since: datetime, by_id: int) -> int
     done = 0
     for decision_id in preview(account_id, since).decisions:
         try:
-            review.undo(parts, decision_id, by_id)
+            review.undo(parts, decision_id, by_id, Event.REVERSAL)
             done += 1
         except Refusal:  # somebody has taken it back this moment, or it is others' to release
             continue

@@ -8,7 +8,8 @@ from pathlib import PurePath
 
 import sqlalchemy as sa
 
-from . import accounts, blocklist, known_good
+from . import accounts, audit, blocklist, known_good
+from .audit import Event
 from .blocklist import unpack
 from .columns import now
 from .database import db, writing
@@ -170,7 +171,7 @@ def restore(parts: Parts, entry_id: int, by_id: int | None) -> Decision:
         raise Conflict(f"Entry {entry_id} blocks already.")
     if entry.withdrawal_id is None or not entry.restorable:
         raise Conflict(f"Entry {entry_id} was taken back with the decision that made it. Mark the picture again.")
-    undo(parts, entry.withdrawal_id, by_id)
+    undo(parts, entry.withdrawal_id, by_id, Event.RESTORE)
     return db.session.get_one(Entry, entry_id).decision
 
 
@@ -202,7 +203,7 @@ def import_entries(
     return db.session.get_one(Decision, decision_id), known
 
 
-def undo(parts: Parts, decision_id: int, by_id: int | None) -> Decision:
+def undo(parts: Parts, decision_id: int, by_id: int | None, event: Event = Event.UNDO) -> Decision:
     """Take back all that a decision did. What another entry covers, or somebody decided since, stays as it is.
 
     Raises `Conflict` if it has been taken back before.
@@ -217,6 +218,7 @@ def undo(parts: Parts, decision_id: int, by_id: int | None) -> Decision:
             raise Conflict(f"{_name(decision.undone_by)} has taken this back already, {_at(decision.undone)}.")
         _may_release(decision, by_id)
         decision.undone, decision.undone_by_id, decision.lease = now(), by_id, None
+        audit.record(event, by_id, decision=decision)
         for entry in decision.entries:
             if not entry.withdrawn:
                 blocklist.withdraw(entry)
@@ -266,6 +268,7 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
         decision = db.session.get_one(Decision, decision_id)
         if decision.lease is None:  # finished by another process, or taken back
             return
+        moved = []
         for picture_id, hits in sorted(found.items()):
             picture = get(picture_id)
             exempt = exempt_from(picture_id)
@@ -282,7 +285,12 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
             elif near and picture.status in (Status.PENDING, Status.PUBLISHED):
                 # For a person to look at; one whom a person has looked at stays.
                 move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
+            else:
+                continue
+            moved.append(picture_id)
         decision.lease = now() if direct else None
+        if moved:
+            audit.record(Event.SWEEP, None, of=decision.id, pictures=moved)
 
 
 def _is_known_good(parts: Parts, picture_id: int, hits: list[tuple[Verdict, Entry]]) -> bool:
@@ -413,10 +421,13 @@ def note(picture: Picture, decision: Decision, version: int) -> None:
     move(picture, picture.status, decision, version, decides=False)
 
 
-def decide(kind: Kind, by_id: int | None, reason: str, lease: datetime | None = None) -> Decision:
-    """A decision that is just made; what it does is added to it."""
+def decide(
+    kind: Kind, by_id: int | None, reason: str, lease: datetime | None = None, event: Event | None = None
+) -> Decision:
+    """A decision that is just made; what it does is added to it. It goes into the audit log, as `event` if given."""
     decision = Decision(kind=kind, by_id=by_id, reason=reason, lease=lease)
     db.session.add(decision)
+    audit.record(event or audit.decided(kind), by_id, decision=decision)
     return decision
 
 

@@ -7,6 +7,8 @@ import secrets
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from . import audit
+from .audit import Event
 from .columns import now
 from .database import db
 from .errors import Conflict, NotFound, Refusal
@@ -31,7 +33,9 @@ def create(name: str) -> str:
     if _find(name):
         raise _taken(name)
     secret = PREFIX + secrets.token_urlsafe(_BYTES)
-    db.session.add(Token(name=name, hash=_hash(secret)))
+    token = Token(name=name, hash=_hash(secret))
+    db.session.add(token)
+    audit.record(Event.TOKEN, None, token=token)
     try:
         db.session.flush()
     except IntegrityError:  # somebody took it this very moment
@@ -50,10 +54,12 @@ def is_valid(secret: str) -> bool:
 def revoke(name: str) -> None:
     """From the next request on, the token is good for nothing. Raises `NotFound`, or `Conflict` if it was revoked."""
     change = sa.update(Token).where(Token.name == name, Token.revoked.is_(None)).values(revoked=now())
-    if db.session.execute(change.returning(Token.id)).first() is None:
+    revoked = db.session.scalars(change.returning(Token.id)).first()
+    if revoked is None:
         if _find(name) is None:
             raise NotFound(f"There is no token named {name}.")
         raise Conflict(f"The token {name} was revoked already.")
+    audit.record(Event.REVOKE, None, token=revoked)
 
 
 def everything() -> list[Token]:

@@ -105,7 +105,7 @@ def test_removing_one_compares_anew_what_is_on_show_because_of_it(
     review.mark(parts, arrive(draw(1)), ana, None)
     known = allow(parts, draw(1), root).known.id
     shown, other = arrive(draw(1)), arrive(draw(2))
-    allowing.remove(another_process, known)
+    allowing.remove(another_process, known, root)
     assert [status(shown), status(other)] == [Status.REMOVED, Status.PUBLISHED]
     assert status(arrive(draw(1))) is Status.REFUSED
     with pytest.raises(Conflict, match="removed already"):

@@ -78,11 +78,12 @@ def test_the_lists_begin_at_version_0_each_in_an_epoch_of_its_own(empty_app):
     migrate()
     counters = db.session.scalars(sa.select(Counter).order_by(Counter.name)).all()
     assert [(counter.name, counter.version) for counter in counters] == [
+        ("audit", 0),
         ("blocklist", 0),
         ("known_good", 0),
         ("pictures", 0),
     ]
-    assert len({uuid.UUID(counter.epoch) for counter in counters}) == 3
+    assert len({uuid.UUID(counter.epoch) for counter in counters}) == 4
 
 
 def epochs() -> dict[str, str]:
@@ -111,7 +112,7 @@ def test_processes_that_start_at_once_migrate_once(tmp_path):
     app = create_app(tmp_path / "new", **TESTING)
     with app.app_context():
         assert tables() == {*db.metadata.tables, "alembic_version"}
-        assert set(epochs()) == {"blocklist", "pictures", "known_good"}
+        assert set(epochs()) == {"audit", "blocklist", "pictures", "known_good"}
         db.session.remove()
         db.engine.dispose()
 

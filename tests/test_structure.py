@@ -21,8 +21,8 @@ LAYERS = {
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
-        "judging reach similar uploads accounts review allowing escalation refingerprinting pictures cards entries "
-        "claims appeals tokens stats whatif reversal backup restoring"
+        "judging reach similar uploads audit accounts review allowing escalation refingerprinting pictures cards "
+        "entries claims appeals tokens stats whatif reversal backup restoring"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",

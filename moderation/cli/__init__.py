@@ -21,6 +21,7 @@ COMMANDS = {
     "blocklist": "blocking",
     "accounts": "people",
     "tokens": "tokens",
+    "audit": "audit",
     "backup": "upkeep",
     "restore": "upkeep",
     "refingerprint": "upkeep",

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import click
 
-from .. import accounts
+from .. import accounts, audit, config
 from ..app import create_app, migrate
-from ..database import db
+from ..database import db, writing
 from . import Failure, instance_folder, instance_option
 
 HOST = "127.0.0.1"
@@ -35,6 +35,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with app.app_context():
         migrate()
+        with writing():
+            audit.notice_settings({name: app.config[name] for name in vars(config) if name.isupper()})
         click.echo(f"Serving {app.instance_path}\nat {url}")
         if not accounts.has_admin():
             click.echo(f"There is no admin yet. Make yourself one: {url}/setup/{_setup_token(app.secret_key)}")
@@ -44,9 +46,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
     from .. import server
 
-    config = app.config
     make_app = functools.partial(create_app, folder)
-    server.serve(make_app, host, port, workers or config["WORKERS"], config["THREADS"])
+    server.serve(make_app, host, port, workers or app.config["WORKERS"], app.config["THREADS"])
 
 
 @click.command()

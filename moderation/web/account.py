@@ -87,7 +87,7 @@ def _create(role: Role, template: str) -> ResponseReturnValue:
             with writing():
                 if role is Role.ADMIN and accounts.has_admin():
                     raise Conflict("This site has an admin already. Please sign in.")
-                account = accounts.create(form.name.data, form.password.data, role)
+                account = accounts.create(form.name.data, form.password.data, role, own=True)
         except Refusal as refusal:
             form.name.errors = [str(refusal)]
         else:

@@ -1,12 +1,10 @@
 """The admins' pages: the statistics, with the blocklist's entries, and who may do what."""
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
@@ -24,6 +22,7 @@ from ..reach import plan
 from ..whatif import what_if
 from . import charts
 from .answers import wants_json
+from .exports import export
 from .session import only
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -81,10 +80,7 @@ def table(name: str) -> ResponseReturnValue:
     moment = now()
     days, since = _range(moment)
     heads, rows = TABLES[name](since, moment)
-    file = StringIO()
-    csv.writer(file).writerows([heads, *rows])
-    disposition = f'attachment; filename="{name}-{days}.csv"'
-    return Response(file.getvalue(), mimetype="text/csv", headers={"Content-Disposition": disposition})
+    return export(f"{name}-{days}", heads, rows)
 
 
 def _range(moment: datetime) -> tuple[str, datetime | None]:
@@ -168,7 +164,7 @@ def role(account_id: int) -> ResponseReturnValue:
         abort(400)
     with writing():
         account = db.get_or_404(Account, account_id)
-        accounts.set_role(account, Role(chosen))
+        accounts.set_role(account, Role(chosen), current_user.id)
         name = account.name
     flash(f"{name} is now {'an' if chosen == Role.ADMIN else 'a'} {chosen}.", "good")
     if account_id == current_user.id and chosen != Role.ADMIN:
@@ -195,7 +191,7 @@ def entrust(account_id: int) -> ResponseReturnValue:
     """Name a person who sees escalated pictures, or take that back."""
     with writing():
         account = db.get_or_404(Account, account_id)
-        accounts.set_entrusted(account, "entrusted" in request.form)
+        accounts.set_entrusted(account, "entrusted" in request.form, current_user.id)
         sentence = f"{account.name} {'sees' if account.entrusted else 'does not see'} escalated pictures from now on."
     flash(sentence, "good")
     return redirect(url_for("admin.person", account_id=account_id))
@@ -209,9 +205,9 @@ def deactivate(account_id: int) -> ResponseReturnValue:
     with writing():
         account = db.get_or_404(Account, account_id)
         if "again" in request.form:
-            accounts.reactivate(account)
+            accounts.reactivate(account, current_user.id)
         else:
-            accounts.deactivate(account)
+            accounts.deactivate(account, current_user.id)
         sentence = f"{account.name} {'cannot' if account.deactivated else 'can'} sign in from now on."
     flash(sentence, "good")
     return redirect(url_for("admin.person", account_id=account_id))
@@ -286,7 +282,7 @@ def allow() -> ResponseReturnValue:
 
 @bp.post("/known-good/<int:known_id>/remove")
 def disallow(known_id: int) -> ResponseReturnValue:
-    allowing.remove(parts(), known_id)
+    allowing.remove(parts(), known_id, current_user.id)
     flash(f"Known-good picture {known_id} is removed: it is compared with the blocklist like any other.", "good")
     return redirect(url_for("blocklist.known_good"))
 

@@ -1,10 +1,8 @@
 """The moderators' console: the live grid, one picture, the history."""
 
-import csv
 from collections.abc import Collection
-from io import StringIO
 
-from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -17,6 +15,7 @@ from ..models import Account, Decision, Kind, Role, Status
 from ..reach import Reach, reach
 from ..similar import similar
 from .answers import back, wants_json
+from .exports import export
 from .session import only
 
 bp = Blueprint("moderator", __name__, url_prefix="/review")
@@ -170,17 +169,14 @@ def history() -> ResponseReturnValue:
 @bp.get("/history.csv")
 def history_csv() -> ResponseReturnValue:
     """The decisions that the history shows, for a spreadsheet."""
-    file = StringIO()
-    write = csv.writer(file)
-    write.writerow(("decision", "when", "by", "kind", "reason", "pictures", "entries", "taken_back", "taken_back_by"))
+    heads = ("decision", "when", "by", "kind", "reason", "pictures", "entries", "taken_back", "taken_back_by")
+    rows = []
     for one in pictures.history(None, EXPORTED, *_filters()):
         touched, added = (" ".join(str(id_) for id_ in ids) for ids in _touched(one))
         undone_by = one.undone_by.name if one.undone_by else ""
         name = one.by.name if one.by else ""
-        write.writerow((one.id, one.created, name, one.kind, one.reason, touched, added, one.undone or "", undone_by))
-    return Response(
-        file.getvalue(), mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="history.csv"'}
-    )
+        rows.append((one.id, one.created, name, one.kind, one.reason, touched, added, one.undone or "", undone_by))
+    return export("history", heads, rows)
 
 
 def _touched(decision: Decision) -> tuple[list[int], list[int]]:

@@ -51,6 +51,7 @@ def furnish(instance: Path) -> dict[Role, list[tuple[str, str]]]:
         Role.ADMIN: [
             ("statistics", "/admin/"),
             ("people", "/admin/people"),
+            ("audit-log", "/admin/audit/"),
             ("what-if", "/admin/?dhash=4&phash=24"),
             ("take-back", "/admin/people/2/decisions?since=2026-01-01T00:00"),
             ("error", "/nowhere"),

@@ -18,6 +18,7 @@ NEEDS = {
     "escalated": None,  # nobody by role: people whom an admin has named
     "blocklist": Role.MODERATOR,
     "admin": Role.ADMIN,
+    "audit": Role.ADMIN,
     "api": None,
 }
 """What each area asks for; None where no role lets a person in. An area that is not here fails
