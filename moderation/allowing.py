@@ -10,7 +10,6 @@ from sqlalchemy.orm import joinedload
 from . import audit, known_good
 from .audit import Event
 from .blocklist import pack, unpack
-from .canonical import canonical
 from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint, fingerprint
@@ -40,7 +39,7 @@ class Listed:
 
 def add_file(parts: Parts, data: bytes, name: str, note: str, by_id: int) -> Added:
     """Allow a picture file. Raises `Refusal` if it is no picture that is accepted, or is on the list."""
-    print_ = fingerprint(canonical(data, parts.limits))
+    print_ = fingerprint(parts.decoder.canonical(data))
     return _add(parts, print_, pack(print_), note, by_id, source=name)
 
 

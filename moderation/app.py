@@ -15,6 +15,7 @@ from .canonical import Limits
 from .codes import Codes
 from .context import EXTENSION
 from .database import db, engine_options, listen
+from .decoder import Bounds, Decoder
 from .engines import ENGINES
 from .filestore import Folder
 from .known_good import KnownGoodList
@@ -87,6 +88,10 @@ def _parts(app: Flask, place: Path) -> Parts:
             hold_share=config["HOLD_SHARE"],
             refuse_correlation=config["REFUSE_CORRELATION"],
         ),
-        limits=Limits(int(config["MAX_UPLOAD_MB"] * 1e6), int(config["MAX_MEGAPIXELS"] * 1e6)),
+        decoder=Decoder(
+            Limits(int(config["MAX_UPLOAD_MB"] * 1e6), int(config["MAX_MEGAPIXELS"] * 1e6)),
+            Bounds(config["DECODE_SECONDS"], config["DECODE_MB"], config["DECODE_AT_ONCE"]),
+            place,
+        ),
         lease=timedelta(seconds=config["LEASE_SECONDS"]),
     )

@@ -1,7 +1,7 @@
 """From untrusted bytes to the canonical picture, the one that is fingerprinted and shown, and from it to files."""
 
 import math
-import threading
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,10 +38,6 @@ BACKGROUND = (255, 255, 255)
 
 STRIP = 1 << 20
 """Pixels of a picture that are converted at a time, so that a large one is never held twice."""
-
-# Pictures above this many pixels are decoded one at a time in a process: each may take hundreds of megabytes.
-LARGE = 8_000_000
-_one_large_picture = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -110,21 +106,25 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
     return file.getvalue()
 
 
-@contextmanager
-def _reading(data: bytes, limits: Limits, formats: tuple[str, ...]) -> Iterator[Image.Image]:
-    """The opened picture, its pixels not yet decoded; whatever goes wrong inside becomes a sentence."""
+def check_bytes(data: bytes, limits: Limits) -> None:
+    """Raises `Unreadable` or `TooLarge` where the number of bytes says so already."""
     if not data:
         raise Unreadable("The file is empty. Please choose a picture.")
     if len(data) > limits.bytes:
         raise TooLarge(f"The file is larger than {limits.bytes / 1e6:g} MB. Please choose a smaller picture.")
+
+
+@contextmanager
+def _reading(data: bytes, limits: Limits, formats: tuple[str, ...]) -> Iterator[Image.Image]:
+    """The opened picture, its pixels not yet decoded; whatever goes wrong inside becomes a sentence."""
+    check_bytes(data, limits)
     try:
         with Image.open(BytesIO(data), formats=formats) as image:
             if image.width * image.height > limits.pixels:
                 raise TooLarge(
                     f"The picture has more than {limits.pixels / 1e6:g} megapixels. Please choose a smaller one."
                 )
-            with _one_large_picture if image.width * image.height > LARGE else _no_wait():
-                yield image
+            yield image
     except Refusal:
         raise
     except UnidentifiedImageError as error:
@@ -136,22 +136,14 @@ def _reading(data: bytes, limits: Limits, formats: tuple[str, ...]) -> Iterator[
         ) from error
 
 
-@contextmanager
-def _no_wait() -> Iterator[None]:
-    yield
-
-
 def _decode(image: Image.Image, at_least: tuple[int, int], mode: str) -> _Decoded:
     """The first frame, reduced to about twice `at_least` where it is larger, in a mode of 8 bits a channel."""
     size = image.size
     profile = image.info.get("icc_profile")
     image.draft(mode, at_least)
     image.load()
-    try:
-        # After loading: a PNG may tell it last, and Pillow turns a TIFF itself.
-        orientation = image.getexif().get(0x0112, 1)
-    except Exception:  # Broken metadata does not make a picture unreadable: a viewer ignores it too.
-        orientation = 1
+    # After loading: a PNG may tell it last, and Pillow turns a TIFF itself.
+    orientation = _orientation(image.info.get("exif", b""))
     # Reduced by whole numbers first, in strips: far cheaper than one fine resampling of a large picture.
     factor = max(1, max(image.size) // (2 * max(at_least)))
     if factor == 1:
@@ -167,7 +159,26 @@ def _decode(image: Image.Image, at_least: tuple[int, int], mode: str) -> _Decode
         for strip in strips:
             small.paste(strip, (0, top))
             top += strip.height
-    return _Decoded(_on_background(small), orientation if orientation in range(1, 9) else 1, profile, size)
+    return _Decoded(_on_background(small), orientation, profile, size)
+
+
+def _orientation(exif: bytes) -> int:
+    """What EXIF says about how the picture lies; 1, upright, where that is missing or broken: a viewer ignores it too.
+
+    Pillow would read all the entries of the directory, each of which may point to the same megabytes.
+    """
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = ">" if tiff.startswith(b"MM") else "<"
+    try:
+        (place,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (entries,) = struct.unpack_from(f"{order}H", tiff, place)
+        for number in range(entries):
+            tag, kind, _count, value = struct.unpack_from(f"{order}HHIH", tiff, place + 2 + 12 * number)
+            if (tag, kind) == (0x0112, 3):
+                return value if value in range(1, 9) else 1
+    except struct.error:
+        pass
+    return 1
 
 
 def _plain(image: Image.Image) -> Image.Image:

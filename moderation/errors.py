@@ -19,6 +19,12 @@ class TooLarge(Refusal):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class Busy(Refusal):
+    """Not now; later it may work."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class Conflict(Refusal):
     """Somebody else was faster; the message says who decided what."""
 

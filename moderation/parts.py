@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from .blocklist import Blocklist
-from .canonical import Limits
 from .codes import Codes
+from .decoder import Decoder
 from .filestore import FileStore
 from .known_good import KnownGoodList
 from .matching import Policy
@@ -20,5 +20,5 @@ class Parts:
     known_good: KnownGoodList
     codes: Codes
     policy: Policy
-    limits: Limits
+    decoder: Decoder
     lease: timedelta  # how long a process has for what it has begun

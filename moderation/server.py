@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import warnings
 from typing import Any
 
 from flask import Flask
@@ -55,9 +56,11 @@ def serve(make_app: Any, host: str, port: int, workers: int, threads: int) -> No
 
 
 def warm_up(app: Flask) -> None:
-    """Load what the first request would otherwise wait for: the copies of the two lists."""
+    """Load what the first request would otherwise wait for: the copies of the two lists, the decoder's process."""
 
     parts: Parts = app.extensions[EXTENSION]
+    warnings.filterwarnings("ignore", module="PIL")  # of what is broken in a file, of which strangers send any amount
+    parts.decoder.get_ready()
     with app.app_context():
         len(parts.blocklist)
         len(parts.on_show)

@@ -39,7 +39,7 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
     Write, commit, then look: the picture is committed as pending before it is compared, so that a mark made
     meanwhile finds either the entry missing here or the picture there.
     """
-    image = canonical(data, parts.limits)
+    image = parts.decoder.canonical(data)
     try:
         row = pack(fingerprint(image))
     except Exception:
@@ -171,7 +171,7 @@ def _committed_fingerprint(parts: Parts, picture_id: int) -> Fingerprint:
     picture = get(picture_id)
     if picture.fingerprint is not None:
         return unpack(picture.fingerprint)
-    made = fingerprint(canonical(parts.store.get(picture.file), parts.limits))
+    made = fingerprint(canonical(parts.store.get(picture.file)))
     with writing():
         version = bump(PICTURES)
         picture = get(picture_id)

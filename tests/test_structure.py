@@ -16,8 +16,9 @@ README = (PACKAGE.parent / "README.md").read_text()
 
 LAYERS = {
     "pure: no database, no files": (
-        "errors canonical views verify fingerprint index multi_index engines matching drawing shield"
+        "errors canonical weighing views verify fingerprint index multi_index engines matching drawing shield"
     ),
+    "a process of its own": "decoder",
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (

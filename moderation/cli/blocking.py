@@ -54,7 +54,7 @@ def check(paths: tuple[Path, ...], as_json: bool) -> None:
     verdicts = dict.fromkeys(Verdict, 0)
     with (
         progress(len(listing.paths), "Checking", lines=True) as step,
-        closing(read_all(listing.paths, partial(read, limits=parts().limits, every_view=True))) as readings,
+        closing(read_all(listing.paths, partial(read, limits=parts().decoder.limits, every_view=True))) as readings,
     ):
         for reading in chain(listing.unlisted, readings):
             if isinstance(reading, Unread):

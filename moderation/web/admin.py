@@ -10,7 +10,6 @@ from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
 from .. import accounts, allowing, pictures, reversal, review, stats
-from ..canonical import canonical
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -243,7 +242,7 @@ def _read(files: Iterable[FileStorage]) -> tuple[list[tuple[str, Fingerprint]], 
     for file in files:
         name = (file.filename or "")[:255]
         try:
-            named.append((name, fingerprint(canonical(file.read(), parts().limits))))
+            named.append((name, fingerprint(parts().decoder.canonical(file.read()))))
         except Refusal as refusal:
             unread.append((name, str(refusal)))
     return named, unread

@@ -10,10 +10,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.formparser import FormDataParser
 
 from .. import tokens
-from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
-from ..fingerprint import fingerprint_bytes
 from ..judging import judge
 from ..matching import Hit
 from ..views import label
@@ -53,7 +51,7 @@ def check() -> ResponseReturnValue:
     data = _picture()
     started = time.perf_counter()
     try:
-        print_, _ = fingerprint_bytes(data, parts().limits, every_view=True, formats=UPLOAD_FORMATS)
+        print_ = parts().decoder.fingerprint(data)
         found = judge(parts(), print_)
     except Refusal:
         raise

@@ -6,7 +6,6 @@ from flask_login import current_user
 
 from .. import appeals, claims, pictures
 from ..blocklist import unpack
-from ..canonical import canonical
 from ..context import parts
 from ..errors import Refusal
 from ..fingerprint import fingerprint
@@ -109,7 +108,7 @@ def search() -> ResponseReturnValue:
             error = "Please choose a picture first."
         else:
             try:
-                asked = fingerprint(canonical(file.read(), parts().limits))
+                asked = fingerprint(parts().decoder.canonical(file.read()))
             except Refusal as refusal:
                 error = str(refusal)
     elif picture and picture.status is Status.ESCALATED:

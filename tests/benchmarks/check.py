@@ -29,7 +29,6 @@ from PIL import Image
 from moderation import accounts, tokens, uploads
 from moderation.app import create_app, migrate
 from moderation.blocklist import Blocklist
-from moderation.canonical import UPLOAD_FORMATS
 from moderation.context import EXTENSION
 from moderation.database import db, writing
 from moderation.engines import ENGINES
@@ -205,7 +204,7 @@ class _Crowd:
 
 
 def _print(data: bytes, parts: Parts) -> Fingerprint:
-    return fingerprint_bytes(data, parts.limits, every_view=True, formats=UPLOAD_FORMATS)[0]
+    return parts.decoder.fingerprint(data)
 
 
 def _block(new: Iterator[_New] | list[_New]) -> int:

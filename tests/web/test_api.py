@@ -273,12 +273,10 @@ def test_a_damaged_picture_too_many_pixels_and_formats_that_are_not_taken_get_a_
 
 
 def test_the_limits_are_those_of_the_site(app: Flask, ask: Ask, draw: Callable) -> None:
-    from dataclasses import replace
-
     from moderation.canonical import Limits
     from moderation.context import EXTENSION
 
-    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], limits=Limits(bytes=20_000, pixels=10_000))
+    app.extensions[EXTENSION].decoder.limits = Limits(bytes=20_000, pixels=10_000)
     assert "larger than 0.02 MB" in problem_of(ask(bytes(20_001)), 413)
     assert "more than 0.01 megapixels" in problem_of(ask(draw(1, size=120)), 413)
 
@@ -330,7 +328,7 @@ def test_other_addresses_and_methods_are_problems_too(ask: Ask) -> None:
 # --- when we fail ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("broken", ["moderation.web.api.judge", "moderation.web.api.fingerprint_bytes"])
+@pytest.mark.parametrize("broken", ["moderation.web.api.judge", "moderation.decoder.fingerprint_bytes"])
 def test_what_cannot_be_compared_is_never_said_to_be_fine(
     ask: Ask, draw: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
 ) -> None:
