@@ -1,7 +1,7 @@
 """A member asks, once, for another look at a picture that was refused or taken down; somebody else decides."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
@@ -41,7 +41,12 @@ _OPEN = (
 
 def may_ask(picture: Picture, window: timedelta) -> bool:
     """Whether its member may appeal: it is down, nobody has asked before, and it is not too long ago."""
-    return picture.status in DOWN and picture.appeal is None and now() - picture.created < window
+    return picture.status in DOWN and picture.appeal is None and now() - down_since(picture) < window
+
+
+def down_since(picture: Picture) -> datetime:
+    """When it was refused or taken down: the window for an appeal begins."""
+    return picture.decision.created if picture.decision else picture.created
 
 
 def ask(picture_id: int, member_id: int, text: str, window: timedelta) -> Appeal:

@@ -12,9 +12,9 @@ from .codes import Coded
 from .database import db
 from .fingerprint import distance
 from .matching import Zone
-from .models import Check, Match, Picture
+from .models import Check, Match, Picture, Status
 from .parts import Parts
-from .pictures import FOR_CARDS, SHOWS
+from .pictures import FOR_CARDS, SHOWS, nearest
 
 WINDOW = 500
 """Among so many of the latest pictures copies are looked for, and other orders than the newest first made."""
@@ -30,6 +30,8 @@ ORDERS = {"newest": "Newest first", "closest": "Closest match first", "copies": 
 
 A_DAY = timedelta(hours=24)
 
+_LATEST = sa.select(Picture.id).where(*SHOWS["undecided"]).order_by(Picture.id.desc()).limit(WINDOW)
+
 
 @dataclass(frozen=True)
 class Card:
@@ -38,6 +40,7 @@ class Card:
     picture: Picture
     copies: Sequence[int] = ()  # undecided too, and older: one decision is made on all
     today: int = 1  # which of its member's uploads within 24 hours it is
+    near: bool = False  # held because it came near to a blocklist entry
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def page(
     shown = leads[:size]
     found = db.session.scalars(sa.select(Picture).where(Picture.id.in_(shown)).options(*FOR_CARDS))
     by_id = {picture.id: picture for picture in found}
-    cards = _with_uploads([Card(by_id[id_], stacks[id_]) for id_ in shown if id_ in by_id])
+    cards = _complete([Card(by_id[id_], stacks[id_]) for id_ in shown if id_ in by_id])
     more = len(leads) > size or len(ids) == WINDOW
     return Page(cards, shown[-1] if shown and more and order == "newest" else None)
 
@@ -81,18 +84,17 @@ def cards(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:
     """Those pictures as they lie on a grid now; newest copies stand for older ones."""
     copies: dict[int, list[int]] = {}
     if any(picture.decision_id is None for picture in found):
-        latest = sa.select(Picture.id).where(*SHOWS["undecided"]).order_by(Picture.id.desc()).limit(WINDOW)
-        coded = parts.codes.of(db.session.scalars(latest))
+        coded = parts.codes.of(db.session.scalars(_LATEST))
         place = {id_: number for number, id_ in enumerate(coded.ids)}
         copies = {one.id: _copies(coded, place[one.id]) for one in found if one.id in place}
-    return _with_uploads([Card(one, copies.get(one.id, ())) for one in found])
+    return _complete([Card(one, copies.get(one.id, ())) for one in found])
 
 
 def stacked(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:
     """These undecided pictures, newest first, with copies among them on one card."""
     ids = [picture.id for picture in found]
     stacks = _stacks(parts.codes.of(ids), ids)
-    return _with_uploads([Card(picture, stacks[picture.id]) for picture in found if picture.id in stacks])
+    return _complete([Card(picture, stacks[picture.id]) for picture in found if picture.id in stacks])
 
 
 def _stacks(coded: Coded, ids: Sequence[int]) -> dict[int, list[int]]:
@@ -122,8 +124,8 @@ def _nearness(ids: Sequence[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in db.session.execute(nearest.group_by(Check.picture_id))}
 
 
-def _with_uploads(found: Sequence[Card]) -> Sequence[Card]:
-    """The cards with the number of each upload within its member's day."""
+def _complete(found: Sequence[Card]) -> Sequence[Card]:
+    """The cards with the number of each upload within its member's day, and why held ones are held."""
     members = {card.picture.member_id for card in found}
     if not members:
         return found
@@ -138,4 +140,6 @@ def _with_uploads(found: Sequence[Card]) -> Sequence[Card]:
         begun = picture.created - A_DAY
         return sum(id_ <= picture.id and created > begun for id_, created in by_member[picture.member_id])
 
-    return [replace(card, today=number(card.picture)) for card in found]
+    held = [card.picture for card in found if card.picture.status is Status.HELD]
+    near = nearest(held) if held else {}
+    return [replace(card, today=number(card.picture), near=card.picture.id in near) for card in found]

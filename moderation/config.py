@@ -59,7 +59,7 @@ INDEX_ENGINE = "auto"
 # Pictures on a page of the grid.
 GRID_PAGE = 48
 
-# Days after an upload within which its member may appeal against a refusal.
+# Days after a picture was refused or taken down within which its member may appeal.
 APPEAL_DAYS = 180
 
 # So many refusals by one entry overturned by appeals, and it blocks no more until somebody restores it.

@@ -127,11 +127,14 @@ def near_copy(data: bytes, rng: np.random.Generator) -> bytes:
     return _jpeg(image.resize((round(image.width * scale), round(image.height * scale))), int(rng.integers(50, 85)))
 
 
-def near_miss(data: bytes, policy: Policy) -> bytes:
-    """The picture with so much of it covered that it is held, not refused; as it is, where nothing will do."""
+def near_miss(data: bytes, policy: Policy, step: int = 2) -> bytes:
+    """The picture with so much of it covered that it is held, not refused; as it is, where nothing will do.
+
+    Tried in steps of so many per cent.
+    """
     image = canonical(data)
     known = fingerprint(image)
-    for percent in range(16, 60, 2):
+    for percent in range(16, 60, step):
         covered = image.copy()
         across, down = image.width * percent // 200, image.height * percent // 200
         middle = (

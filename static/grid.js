@@ -249,6 +249,7 @@ function take({ id, html, undecided, status, copies, member }) {
     undecided: undecided && ["published", "held", "replaced"].includes(status),
     held: status === "held",
     refused: status === "refused",
+    decided: false, // who has this open sees decisions when they look again
     all: status !== "escalated",
   }[grid.dataset.show];
   if (belongs && "older" in grid.dataset === false && (id > newest || waiting.has(id))) waiting.set(id, html);

@@ -155,6 +155,13 @@ function closeMenus(but = null) {
 
 document.addEventListener("click", (event) => closeMenus(event.target.closest(".menu, .arrange")));
 
+grid.classList.add("keyed");
+grid.addEventListener("click", (event) => {
+  if (!event.target.matches("[data-skip]")) return;
+  closeMenus();
+  onward(event.target.closest(".card"));
+});
+
 // --- the sheet -------------------------------------------------------------
 
 for (const [names, words] of KEYS) {

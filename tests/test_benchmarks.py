@@ -10,7 +10,7 @@ import pytest
 from moderation.canonical import canonical
 from moderation.drawing import draw, draw_indecent
 from moderation.errors import Refusal
-from tests.benchmarks import engines, precision, recall, start, sweep
+from tests.benchmarks import engines, grid, precision, recall, start, sweep
 from tests.benchmarks.attacks import ATTACKS, GROUPS, blocked
 from tests.benchmarks.codes import real, real_like, unevenness
 from tests.benchmarks.drawings import low_detail
@@ -92,6 +92,15 @@ def test_a_start_is_measured_in_a_process_of_its_own(pictures, capsys):
 def test_a_sweep_is_measured_on_copies_that_it_takes_down(pictures, capsys):
     sweep.main(["--photos", str(pictures), "--pictures", "60", "--marks", "2"])
     assert rows(capsys.readouterr().out)["a mark returns"][-1] == "reached"
+
+
+def test_a_grid_is_measured_alone_and_in_company(capsys):
+    grid.main(["--pictures", "200", "--rounds", "10", "--grids", "2", "--seconds", "1"])
+    said = capsys.readouterr().out
+    table = rows(said)
+    assert {"a poll that finds nothing new", "a poll with five newcomers", "the first page"} <= set(table)
+    assert table["upload"][0] == "3", "10,000 an hour"
+    assert said.endswith("Each grid has heard of every upload: reached.\n")
 
 
 def test_bounds_are_those_of_the_books():

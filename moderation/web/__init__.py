@@ -4,8 +4,9 @@ import hashlib
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, request, url_for
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -23,6 +24,10 @@ csrf = CSRFProtect()
 
 FORM_BYTES = 64 * 1024
 """What a form may hold beside the picture."""
+
+
+SOME = "4294967291"
+"""A picture's number that stands for any."""
 
 
 def init_app(app: Flask) -> None:
@@ -52,6 +57,8 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals |= {
         "Role": Role,
         "low_detail": LOW_DETAIL,
+        "address": address,
+        "current_user": current_user,  # also where a template is rendered without Flask's context
         "shield_levels": LEVELS,
         "site_name": config["SITE_NAME"],
         "number_held": number_held,
@@ -66,6 +73,17 @@ def _much_at_once() -> None:
         admin = current_user.is_authenticated and current_user.role.includes(Role.ADMIN)
         if admin:
             request.max_content_length = int(current_app.config["IMPORT_MB"] * 1e6)
+
+
+def address(endpoint: str, picture_id: int, name: str = "picture_id") -> str:
+    """As `url_for`, of a page about one picture: a grid has hundreds, and what differs is the number alone."""
+    return _address(endpoint, name, request.script_root).replace(SOME, str(picture_id))
+
+
+@cache
+def _address(endpoint: str, name: str, _script_root: str) -> str:
+    some: dict[str, Any] = {name: SOME}
+    return url_for(endpoint, **some)
 
 
 def _static_version(endpoint: str, values: dict[str, object]) -> None:

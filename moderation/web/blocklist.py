@@ -36,7 +36,12 @@ def index() -> ResponseReturnValue:
     size = current_app.config["GRID_PAGE"]
     found = entries.listed(show, request.args.get("before", type=int), size + 1)
     return render_template(
-        "blocklist/index.html", show=show, listed=found[:size], more=len(found) > size, counts=entries.counts()
+        "blocklist/index.html",
+        show=show,
+        listed=found[:size],
+        more=len(found) > size,
+        counts=entries.counts(),
+        noisy=entries.NOISY,
     )
 
 

@@ -77,14 +77,23 @@ def seen_in(match: Match) -> str:
 
 
 def nearness(match: Match | Hit) -> str:
-    """How near, as sentences: what differs, in which view, how far the pixels agree."""
+    """How near, as sentences: in which view, what differs, how far the pixels agree."""
     if match.identical:
         return "The very same picture."
     words = labels(match.view, match.asked)
-    where = "" if words == "whole" else f", compared as {words}"
+    where = "As a whole" if words == "whole" else f"Seen as {words}"
+    outlines = _graded(match.dhash, (4, "agree"), (10, "almost agree"), (64, "agree in part"))
+    details = _graded(match.phash, (24, "do too"), (40, "almost"), (54, "in part"), (256, "hardly"))
     share = match.share if isinstance(match, Match) else match.agreement and match.agreement.share
-    agree = "" if share is None else f" {share:.0%} of the picture agrees, laid over each other."
-    return f"{match.dhash} of 64 dHash bits and {match.phash} of 256 pHash bits differ{where}.{agree}"
+    agree = "" if share is None else f" Laid over each other, {share:.0%} of the picture agrees."
+    return (
+        f"{where}, the outlines {outlines} (dHash: {match.dhash} of 64 bits differ) "
+        f"and the details {details} (pHash: {match.phash} of 256).{agree}"
+    )
+
+
+def _graded(bits: int, *grades: tuple[int, str]) -> str:
+    return next(word for most, word in grades if bits <= most)
 
 
 FILTERS = {

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from moderation import review
+from moderation.demo import near_miss
 from moderation.fingerprint import fingerprint_bytes
 from moderation.models import Role, Status
 from moderation.parts import Parts
@@ -45,8 +46,8 @@ def test_an_entry_is_listed_with_its_hits_of_the_last_thirty_days(
     hit = arrive(near_copy(draw(1)))
     first, second = rows(mona.get("/blocklist/").text)
     assert first.startswith("Entry 2 Nudity the command line, imported")
-    assert re.search(r" 0 0 never Withdraw$", first)
-    assert re.search(r" 1 1 just now Withdraw$", second)
+    assert re.search(r" 0 0 never 0 0 Withdraw$", first)
+    assert re.search(r" 1 1 just now 0 0 Withdraw$", second)
     page = mona.get("/blocklist/1").text
     assert "1 picture of 1 member in 30 days" in page
     assert f"/review/pictures/{hit}" in page
@@ -63,6 +64,48 @@ def test_the_filters_show_what_they_say(mona: Browser, block: Callable, arrive: 
     }
     assert shown == {"blocking": ["3", "1"], "never hit": ["3"], "imported": ["1"], "withdrawn": ["2"]}
     assert mona.get("/blocklist/?show=nonsense").status_code == 404
+
+
+def test_an_entry_that_keeps_coming_near_to_what_is_fine_is_noisy_and_says_so(
+    mona: Browser, block: Callable, arrive: Callable, draw: Callable, sign_in: Callable, parts: Parts
+) -> None:
+    block(draw(1))
+    for number in range(2):
+        held = arrive(near_miss(draw(1), parts.policy, step=2 + number))
+        assert status(held) is Status.HELD
+        mona.post(f"/review/pictures/{held}/approve")
+    assert "No entry is noisy" in mona.get("/blocklist/?show=noisy").text
+    max_ = sign_in("max")
+    max_.upload(near_copy(draw(1)))
+    max_.post("/picture/3/appeal", text="It is fine.")
+    mona.post("/review/appeals/1/overturn")
+    (row,) = rows(mona.get("/blocklist/?show=noisy").text)
+    assert re.search(r" 3 3 just now 2 1 Withdraw$", row)
+    assert "2 pictures were no match, 1 refusal was overturned" in mona.get("/blocklist/1").text
+
+
+def test_an_entry_that_appeals_have_suspended_is_flagged(
+    app, mona: Browser, block: Callable, draw: Callable, sign_in: Callable
+) -> None:
+    app.config["SUSPEND_OVERTURNS"] = 1
+    block(draw(1))
+    max_ = sign_in("max")
+    max_.upload(near_copy(draw(1)))
+    max_.post("/picture/1/appeal", text="It is fine.")
+    mona.post("/review/appeals/1/overturn")
+    for show in ("noisy", "withdrawn"):
+        (row,) = rows(mona.get(f"/blocklist/?show={show}").text)
+        assert row.endswith(" 0 1 suspended Restore")
+    assert "Suspended: appeals have shown it wrong too often" in mona.get("/blocklist/1").text
+
+
+def test_an_import_is_taken_back_from_its_row(mona: Browser, block: Callable, draw: Callable) -> None:
+    decision = block(draw(1), draw(2))
+    page = mona.get("/blocklist/?show=imported").text
+    assert page.count(f"Undo import {decision}") == 2
+    assert f'action="/review/decisions/{decision}/undo"' in page
+    mona.post(f"/review/decisions/{decision}/undo")
+    assert rows(mona.get("/blocklist/").text) == []
 
 
 def test_a_long_list_has_pages(app, mona: Browser, block: Callable, draw: Callable) -> None:

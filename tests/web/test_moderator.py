@@ -10,6 +10,7 @@ from PIL import Image
 
 from moderation import review
 from moderation.database import db
+from moderation.demo import near_miss
 from moderation.models import Decision, Role, Status
 from moderation.parts import Parts
 from tests.conftest import near_copy, save, status
@@ -258,6 +259,39 @@ def test_an_open_grid_hears_which_cards_a_newcomer_is_a_copy_of(
     arrive(near_copy(draw(1)))
     (card,) = ana.get(f"/review/changes?since={version}").json["cards"]
     assert card["copies"] == [first]
+
+
+def test_what_somebody_has_decided_on_has_a_page_of_its_own(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    first, second = arrive(draw(1)), arrive(draw(2))
+    ana = sign_in("ana", Role.MODERATOR)
+    assert "Nobody has decided on a picture yet." in ana.get("/review/?show=decided").text
+    ana.post(f"/review/pictures/{first}/approve")
+    page = ana.get("/review/?show=decided").text
+    assert (f'id="picture-{first}"' in page, f'id="picture-{second}"' in page) == (True, False)
+
+
+def test_a_near_match_is_told_from_what_could_not_be_compared(
+    sign_in: Callable, arrive: Callable, draw: Callable, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = sign_in("ana", Role.MODERATOR)
+    ana.post(f"/review/pictures/{arrive(draw(1))}/mark")
+    near = arrive(near_miss(draw(1), parts.policy))
+    monkeypatch.setattr("moderation.uploads.judge", lambda *_: 1 / 0)
+    failed = arrive(draw(2))
+    cards = ana.get("/review/?show=held").text.split("<article")[1:]
+    chips = {
+        card.partition('id="picture-')[2].partition('"')[0]: re.findall(r">(near match|held)<", card) for card in cards
+    }
+    assert chips == {str(near): ["near match"], str(failed): ["held"]}
+
+
+def test_a_picture_with_too_little_detail_says_at_marking_what_is_blocked(sign_in: Callable, arrive: Callable) -> None:
+    ana = sign_in("ana", Role.MODERATOR)
+    number = arrive(save(Image.new("RGB", (200, 200), "teal")))
+    answer = ana.post(f"/review/pictures/{number}/mark", json=True)
+    assert answer.json["said"] == "Indecent. Too little detail: only identical copies are blocked."
 
 
 def test_how_a_grid_is_arranged_is_remembered(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
