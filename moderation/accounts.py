@@ -104,12 +104,17 @@ def deactivate(account: Account, by_id: int | None = None) -> None:
 
     What it uploaded and decided stays as it is. Raises `Refusal` for the only admin.
     """
-    if account.role is Role.ADMIN and not account.deactivated and _admins() == 1:
-        raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
+    may_go(account)
     if not account.deactivated:
         audit.record(Event.DEACTIVATE, by_id, account.id)
     account.deactivated = account.deactivated or now()
     account.session = secrets.token_hex(16)
+
+
+def may_go(account: Account) -> None:
+    """Raises `Refusal` for the only admin."""
+    if account.role is Role.ADMIN and not account.deactivated and _admins() == 1:
+        raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
 
 
 def reactivate(account: Account, by_id: int | None = None) -> None:

@@ -34,14 +34,15 @@ LENGTH = 500
 DOWN = (Status.REFUSED, Status.REMOVED)
 
 _OPEN = (
-    Appeal.picture.has(Picture.status.in_(DOWN)),
+    Appeal.picture.has(sa.and_(Picture.status.in_(DOWN), Picture.purged.is_(None))),
     sa.or_(Appeal.decision_id.is_(None), Appeal.decision.has(Decision.undone.is_not(None))),
 )
 
 
 def may_ask(picture: Picture, window: timedelta) -> bool:
     """Whether its member may appeal: it is down, nobody has asked before, and it is not too long ago."""
-    return picture.status in DOWN and picture.appeal is None and now() - down_since(picture) < window
+    asked = picture.appeal is not None
+    return picture.status in DOWN and not (asked or picture.purged) and now() - down_since(picture) < window
 
 
 def down_since(picture: Picture) -> datetime:
@@ -149,7 +150,7 @@ def _open(appeal_id: int, by_id: int) -> Appeal:
         raise NotFound("There is no such appeal.")
     if appeal.outcome:
         raise Conflict(f"Somebody was faster: this appeal was {appeal.outcome}.")
-    if appeal.picture.status not in DOWN:
+    if appeal.picture.status not in DOWN or appeal.picture.purged:
         raise Conflict("This picture is not down any more.")
     if not may_decide(appeal, by_id):
         raise Refusal("You brought this picture down yourself. Somebody else decides on the appeal.")

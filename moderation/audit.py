@@ -41,11 +41,15 @@ class Event(StrEnum):
     ENTRUST = "entrust"
     DEACTIVATE = "deactivate"
     REACTIVATE = "reactivate"
+    ERASE = "erase"  # an account, with its name and pictures
     PASSWORD = "password"  # noqa: S105 - the word for it
     TOKEN = "token"  # noqa: S105
     REVOKE = "revoke"
     SETTINGS = "settings"  # are others than at the last start
     EXPORT = "export"  # a table was downloaded
+    BACKUP = "backup"  # the whole site was written to a file
+    RESTORED = "restored"  # a backup took the place of what was there
+    PURGE = "purge"  # what is kept no longer was deleted
 
 
 FIRST = bytes(32)

@@ -15,8 +15,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from . import audit
+from .audit import Event
 from .columns import now
-from .database import db
+from .database import db, writing
 from .errors import Refusal
 from .parts import Parts
 
@@ -62,6 +64,8 @@ def backup(parts: Parts, path: Path, pictures: bool = True, step: Callable[[], N
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
+        with writing():
+            audit.record(Event.BACKUP, None, rows=written.rows, pictures=written.pictures)
     except OSError as error:
         raise Refusal(f"{path} cannot be written: {error.strerror}.") from error
     finally:

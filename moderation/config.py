@@ -54,6 +54,19 @@ REFUSE_CORRELATION = 0.92
 # 2,000 codes (a blocked picture has about 40), the other beyond.
 INDEX_ENGINE = "auto"
 
+# --- how long things are kept -------------------------------------------------
+
+# `moderation purge` deletes, None for never: days after the end of the time for an appeal, and after the last decision
+# on it, the files and fingerprint of a picture that is refused or taken down.
+QUARANTINE_DAYS = 30
+
+# Days after a member's newer picture came on show, those of the older one.
+REPLACED_DAYS = 90
+
+# Days after a comparison with the blocklist its record, of a picture that is on show, replaced or deleted. Statistics
+# of that time lose it.
+CHECK_DAYS = 730
+
 # --- the console ------------------------------------------------------------
 
 # Pictures on a page of the grid.

@@ -14,7 +14,7 @@ from .errors import Conflict, NotFound, Refusal
 from .models import Decision, Entry, Kind, Picture, Status
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .review import INDECENT, bring_back, decide, move, sweep, undo
+from .review import INDECENT, PURGED, bring_back, decide, move, sweep, undo
 from .uploads import never_shown, publish
 
 
@@ -26,6 +26,8 @@ def escalate(parts: Parts, picture_id: int, by_id: int, reason: str) -> Decision
         picture = db.session.get(Picture, picture_id)
         if picture is None:
             raise NotFound("There is no such picture.")
+        if picture.purged:
+            raise Conflict(PURGED)
         if picture.status is Status.ESCALATED:
             raise Conflict("This picture is escalated already.")
         decision = decide(Kind.ESCALATE, by_id, reason, lease=now() + parts.lease)

@@ -5,9 +5,12 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
+
+Needed = Callable[[set[str]], set[str]]
+"""Which of those keys some row names, in the database as it is at the moment of the call."""
 
 KEY = re.compile("[0-9a-f]{64}")
 """A key: the SHA-256 of the content in hexadecimal."""
@@ -27,18 +30,21 @@ class FileStore(Protocol):
     def settle(self) -> None:
         """Wait until the disk has all that was put."""
 
-    def keys(self) -> Iterator[tuple[str, float]]:
+    def stored(self) -> Iterator[tuple[str, float]]:
         """Every key, in order, and since how many seconds it is there."""
 
-    def discard(self, key: str, needed: Callable[[str], bool]) -> bool:
-        """Delete the content unless it is needed, which is asked once it is out of sight; whether it is gone.
+    def discard(self, keys: Collection[str], needed: Needed) -> int:
+        """Delete what is not needed, which is asked once it is out of sight; how much is gone.
 
         Who writes a row that names a file looks, when the row is committed, whether the file is there still, and puts
         it again if not. So whichever comes first, the row is seen here, or the gap there.
         """
 
-    def tidy(self, older: float, needed: Callable[[str], bool]) -> int:
-        """Clear away what writes and deletions that were broken off so long ago have left; how many files it was."""
+    def leftovers(self, older: float) -> Sequence[Path]:
+        """What writes and deletions that were broken off so many seconds ago have left."""
+
+    def tidy(self, older: float, needed: Needed) -> int:
+        """Clear those away; how many files it was."""
 
     def probe(self) -> None:
         """Raises `OSError` where nothing can be written."""
@@ -86,7 +92,7 @@ class Folder:
         if self._durable:
             os.sync()
 
-    def keys(self) -> Iterator[tuple[str, float]]:
+    def stored(self) -> Iterator[tuple[str, float]]:
         moment = time.time()
         for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
             for path in sorted(folder.glob(f"{folder.name}*.jpg")):
@@ -96,45 +102,46 @@ class Folder:
                     except FileNotFoundError:  # discarded this very moment
                         continue
 
-    def discard(self, key: str, needed: Callable[[str], bool]) -> bool:
-        path = self._path(key)
-        aside = path.with_name(f".{key}{_ASIDE}")
-        try:
-            path.rename(aside)
-        except FileNotFoundError:
-            return False
-        return self._decide(aside, path, needed)
-
-    def tidy(self, older: float, needed: Callable[[str], bool]) -> int:
-        begun = time.time() - older
-        done = 0
-        for path in self.root.glob("[0-9a-f][0-9a-f]/.*"):
-            if path.stat().st_ctime > begun:
+    def discard(self, keys: Collection[str], needed: Needed) -> int:
+        aside: dict[str, Path] = {}
+        for key in set(keys) - needed(set(keys)):  # most of those that are needed are never moved
+            path = self._path(key)
+            try:
+                aside[key] = path.rename(path.with_name(f".{key}{_ASIDE}"))
+            except FileNotFoundError:
                 continue
-            key = path.name.removeprefix(".").removesuffix(_ASIDE)
-            if KEY.fullmatch(key):
-                self._decide(path, self._path(key), needed)
-            else:
-                path.unlink(missing_ok=True)
-            done += 1
-        return done
+        return self._decide(aside, needed)
+
+    def leftovers(self, older: float) -> Sequence[Path]:
+        begun = time.time() - older
+        return [path for path in sorted(self.root.glob("[0-9a-f][0-9a-f]/.*")) if path.stat().st_ctime <= begun]
+
+    def tidy(self, older: float, needed: Needed) -> int:
+        left = self.leftovers(older)
+        keys = {path.name[1:].removesuffix(_ASIDE): path for path in left}
+        aside = {key: path for key, path in keys.items() if KEY.fullmatch(key)}
+        self._decide(aside, needed)
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
 
     def probe(self) -> None:
         with tempfile.NamedTemporaryFile(dir=self.root, prefix=".probe.") as file:
             file.write(b"0" * 4096)
             file.flush()
 
-    def _decide(self, aside: Path, path: Path, needed: Callable[[str], bool]) -> bool:
-        """Delete what was set aside, or put it back."""
-        gone = False
+    def _decide(self, aside: dict[str, Path], needed: Needed) -> int:
+        """Delete what was set aside, or put it back; how much was deleted."""
+        back = set(aside)
         try:
-            gone = not needed(path.stem)
+            back = needed(set(aside)) if aside else set()
         finally:
-            if gone:
-                aside.unlink(missing_ok=True)
-            else:
-                aside.rename(path)
-        return gone
+            for key, path in aside.items():
+                if key in back:
+                    path.rename(self._path(key))
+                else:
+                    path.unlink(missing_ok=True)
+        return len(aside) - len(back)
 
     def _make_room(self, folder: Path) -> None:
         try:

@@ -40,6 +40,7 @@ class Status(StrEnum):
     REFUSED = "refused"  # never was on show, and will not be
     REMOVED = "removed"  # was on show and was taken down
     ESCALATED = "escalated"  # may be against the law: kept apart, for entrusted people alone
+    ERASED = "erased"  # its member was erased, and this with its member
 
 
 SWEPT = (Status.PENDING, Status.HELD, Status.PUBLISHED, Status.REPLACED)
@@ -180,8 +181,9 @@ class Picture(Model):
     member_id: Mapped[int] = mapped_column(sa.ForeignKey("accounts.id"))
     status: Mapped[Status] = mapped_column(text_enum(Status))
     published: Mapped[datetime | None]  # when it first came on show
-    fingerprint_id: Mapped[int | None] = mapped_column(sa.ForeignKey("fingerprints.id"))
-    file: Mapped[str] = mapped_column(sa.String(64))
+    fingerprint_id: Mapped[int | None] = mapped_column(sa.ForeignKey("fingerprints.id"), index=True)
+    purged: Mapped[datetime | None]  # since when files and fingerprint are deleted
+    file: Mapped[str] = mapped_column(sa.String(64))  # empty when purged
     thumbnail: Mapped[str] = mapped_column(sa.String(64))
     width: Mapped[int]
     height: Mapped[int]

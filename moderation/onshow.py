@@ -24,8 +24,9 @@ class OnShow(Replica):
         row = FingerprintRow
         changed = (
             sa.select(Picture.id, Picture.status, row.views, row.detail, row.pixels, row.recipe)
-            .join(row, Picture.fingerprint_id == row.id)
+            .outerjoin(row, Picture.fingerprint_id == row.id)
             .where(Picture.version > after, Picture.version <= upto)
         )
         for id_, status, views, detail, pixels, recipe in connection.execute(changed):
-            yield Change(id_, Fingerprint.unpack(views, detail, pixels, recipe) if status in SWEPT else None)
+            there = status in SWEPT and views is not None  # not so when it is purged, or could not be fingerprinted
+            yield Change(id_, Fingerprint.unpack(views, detail, pixels, recipe) if there else None)

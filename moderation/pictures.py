@@ -12,12 +12,18 @@ from .models import Account, Action, Check, Decision, Entry, FingerprintRow, Kin
 COUNTED = 1000
 """Counts go so far; beyond it a grid says "999+"."""
 
+_ELSEWHERE = (Status.PENDING, Status.ESCALATED, Status.ERASED)
+
 SHOWS = {
-    "undecided": (Picture.decision_id.is_(None), Picture.status.in_((Status.PUBLISHED, Status.HELD, Status.REPLACED))),
+    "undecided": (
+        Picture.decision_id.is_(None),
+        Picture.status.in_((Status.PUBLISHED, Status.HELD, Status.REPLACED)),
+        Picture.purged.is_(None),
+    ),
     "held": (Picture.status == Status.HELD,),
     "refused": (Picture.status == Status.REFUSED,),
-    "decided": (Picture.decision_id.is_not(None), Picture.status.not_in((Status.PENDING, Status.ESCALATED))),
-    "all": (Picture.status.not_in((Status.PENDING, Status.ESCALATED)),),
+    "decided": (Picture.decision_id.is_not(None), Picture.status.not_in(_ELSEWHERE)),
+    "all": (Picture.status.not_in(_ELSEWHERE),),
 }
 """The grid's filters by name."""
 

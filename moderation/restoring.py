@@ -13,6 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from . import audit
+from .audit import Event
 from .backup import FORMAT, HEAD, MANIFEST, PICTURES, ROWS, tables
 from .database import db, writing
 from .errors import Refusal
@@ -21,6 +23,9 @@ from .parts import Parts
 
 LARGEST = 256_000_000
 """Bytes of one part of a backup at most; what is larger is none of ours."""
+
+AUDIT = "audit"
+"""The log: it tells of starts on an empty site too."""
 
 COUNTERS = "counters"
 """The versions of the lists: always there, so that who waits to write finds them, and never loaded with its epochs."""
@@ -75,7 +80,7 @@ def examine(path: Path) -> Backup:
 def is_empty() -> bool:
     """Whether nobody has done anything yet on the site whose database this is."""
     with db.engine.connect() as connection:
-        kept = [table for table in tables(connection) if table.name != COUNTERS]
+        kept = [table for table in tables(connection) if table.name not in (COUNTERS, AUDIT)]
         return not any(connection.execute(sa.select(sa.literal(1)).select_from(one).limit(1)).first() for one in kept)
 
 
@@ -93,6 +98,8 @@ def load(parts: Parts, backup: Backup, step: Callable[[], None] = lambda: None) 
         parts.store.settle()
         with writing():
             _load_rows(db.session.connection(), backup)
+            if AUDIT in backup.rows:  # which an earlier version did not have
+                audit.record(Event.RESTORED, None, written=backup.created)
     except (sa.exc.SQLAlchemyError, ValueError, LookupError, TypeError) as error:
         raise _damaged(backup.path, f"its rows do not fit: {type(error).__name__}") from error
     except OSError as error:

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
 
+PURGED = "The file of this picture is deleted: nothing can be decided on it any more."
+
 MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)
 
 
@@ -350,6 +352,8 @@ def _claim(
 def markable(picture_id: int, seen: int | None) -> Picture:
     """The picture, if it can be marked: it lies before moderators, as the one who asks saw it."""
     picture = _undecided(picture_id, seen)
+    if picture.purged:
+        raise Conflict(PURGED)
     if picture.status not in MARKABLE:
         raise Conflict(f"This picture is not on show: it is {picture.status}.")
     if picture.fingerprint is None:
@@ -375,6 +379,8 @@ def _undecided(picture_id: int, seen: int | None) -> Picture:
 
 def _approvable(picture_id: int, seen: int | None) -> Picture:
     picture = _undecided(picture_id, seen)
+    if picture.purged:
+        raise Conflict(PURGED)
     if picture.status is Status.PENDING:
         raise Conflict("This picture is being checked at this moment. Please try again.")
     if picture.status is Status.ESCALATED:
@@ -386,7 +392,7 @@ def _approvable(picture_id: int, seen: int | None) -> Picture:
 
 def bring_back(parts: Parts, picture: Picture, decision: Decision, version: int) -> bool:
     """Approve it as part of a decision, past what it came near to; whether it has to go through `publish` now."""
-    waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED, Status.ESCALATED)
+    waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED, Status.ESCALATED) and not picture.purged
     _exempt(picture, decision)
     if waits:
         picture.lease = now() + parts.lease
@@ -469,6 +475,8 @@ def _exempt(picture: Picture, decision: Decision) -> None:
 def _take_back(parts: Parts, action: Action, version: int) -> bool:
     """Put one picture back to where it was before an action; whether it has to go through `publish` now."""
     picture, before = action.picture, action.before
+    if picture.purged:
+        return False
     if picture.decision_id != (action.decision_id if action.decides else action.before_decision_id):
         return False  # somebody has decided on it since
     picture.version = version

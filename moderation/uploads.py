@@ -10,11 +10,12 @@ from .blocklist import pack, unpack
 from .canonical import canonical, encode, thumbnail
 from .columns import now
 from .database import db, writing
-from .errors import Unavailable
+from .errors import Refusal, Unavailable
 from .fingerprint import Fingerprint, blocked_views, fingerprint
 from .judging import Judgement, copies, judge, near_escalated
 from .matching import Hit, Policy, Verdict
 from .models import (
+    Account,
     Action,
     Check,
     Decision,
@@ -49,6 +50,9 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
     files = encode(image), thumbnail(image)
     file, small = _keep(parts, *files)
     with writing():
+        version = bump(PICTURES)
+        if db.session.get_one(Account, member_id).deactivated:  # or erased, since the request began
+            raise Refusal("This account is closed.")
         picture = Picture(
             member_id=member_id,
             status=Status.PENDING,
@@ -58,7 +62,7 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
             width=image.width,
             height=image.height,
             lease=now() + parts.lease,
-            version=bump(PICTURES),
+            version=version,
         )
         db.session.add(picture)
         db.session.flush()

@@ -23,7 +23,8 @@ LAYERS = {
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
         "judging reach similar uploads audit accounts review allowing escalation refingerprinting pictures cards "
-        "entries claims appeals tokens stats whatif reversal backup restoring"
+        "entries claims appeals tokens stats whatif reversal backup restoring purging "
+        "doctor"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app server demo cli __init__ __main__",

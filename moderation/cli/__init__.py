@@ -24,6 +24,8 @@ COMMANDS = {
     "audit": "audit",
     "backup": "upkeep",
     "restore": "upkeep",
+    "purge": "upkeep",
+    "doctor": "upkeep",
     "refingerprint": "upkeep",
 }
 """Each command's module, imported only when it is called: `moderation search` has no need of the web."""

@@ -3,9 +3,12 @@
 import click
 
 from .. import accounts as domain
+from .. import purging
+from ..context import parts
 from ..database import writing
 from ..models import Role
 from . import with_app
+from .common import counted
 
 ROLES = click.Choice([role.value for role in Role])
 
@@ -48,6 +51,16 @@ def password(name: str, password: str) -> None:
     with writing():
         domain.set_password(domain.named(name), password)
     click.echo(f"{name} has a new password.")
+
+
+@accounts.command()
+@click.argument("name")
+@click.confirmation_option(prompt="Name and pictures are deleted for good. Go on?")
+@with_app
+def erase(name: str) -> None:
+    """Delete a member's name and pictures. Blocklist entries made of them stay, and so do the decisions."""
+    done = purging.erase(parts(), domain.named(name).id)
+    click.echo(f"{name} is erased: {counted(done.replaced, 'picture', 'pictures')}, {done.files} files.")
 
 
 @accounts.command(name="list")

@@ -1,12 +1,15 @@
 """Commands that keep an instance in order."""
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import click
+from flask import current_app
 
 from .. import backup as writing_down
-from .. import refingerprinting, restoring
+from .. import doctor as examining
+from .. import purging, refingerprinting, restoring
 from ..app import migrate, migrate_back, revisions
 from ..context import parts
 from ..database import db
@@ -61,6 +64,60 @@ def restore(file: Path, replace: bool) -> None:
     click.echo(
         f"Restored what was backed up on {found.created}: {rows}, {counted(found.pictures, 'picture', 'pictures')}."
     )
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted.")
+@with_app
+def purge(dry_run: bool) -> None:
+    """Delete what is kept no longer, by the settings QUARANTINE_DAYS, REPLACED_DAYS and CHECK_DAYS.
+
+    Pictures that are escalated, or about which an appeal waits, stay. Blocklist entries keep what they need.
+    """
+    retention = _retention()
+    done = purging.due(retention) if dry_run else purging.purge(parts(), retention)
+    quarantined = counted(done.quarantined, "picture", "pictures")
+    checks = counted(done.checks, "old check", "old checks")
+    what = f"{quarantined} that had been refused or taken down, {done.replaced} that had been replaced, {checks}"
+    click.echo(f"Would be deleted: {what}." if dry_run else f"Deleted: {what}; {counted(done.files, 'file', 'files')}.")
+
+
+def _retention() -> purging.Retention:
+    def days(name: str) -> timedelta | None:
+        number = current_app.config[name]
+        return None if number is None else timedelta(days=number)
+
+    appeal = timedelta(days=current_app.config["APPEAL_DAYS"])
+    return purging.Retention(appeal, days("QUARANTINE_DAYS"), days("REPLACED_DAYS"), days("CHECK_DAYS"))
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only look.")
+@click.option("--deep", is_flag=True, help="Read every stored picture, not a sample.")
+@click.option(
+    "--grace",
+    default=1.0,
+    show_default=True,
+    metavar="HOURS",
+    type=click.FloatRange(0),
+    help="A file so young may be an upload on its way.",
+)
+@with_app
+def doctor(dry_run: bool, deep: bool, grace: float) -> None:
+    """Find what crashes and faults have left, mend it where nothing is lost by that, and report the rest.
+
+    The site may run meanwhile. Exit code 1 where something is left that it cannot mend.
+    """
+    quietly()
+    left = mended = 0
+    sample = None if deep else examining.SAMPLE
+    for finding in examining.examine(parts(), not dry_run, grace * 3600, sample):
+        click.echo(f"{'Mended' if finding.mended else 'LEFT'}: {finding.sentence}")
+        mended, left = mended + finding.mended, left + (not finding.mended)
+    if left:
+        complain(f"{counted(left, 'thing is', 'things are')} left.")
+        click.get_current_context().exit(1)
+    click.echo("All is well." if not mended else "All is well now.")
 
 
 @click.command()

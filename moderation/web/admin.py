@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
-from .. import accounts, allowing, pictures, reversal, review, stats
+from .. import accounts, allowing, pictures, purging, reversal, review, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -209,6 +209,19 @@ def deactivate(account_id: int) -> ResponseReturnValue:
             accounts.deactivate(account, current_user.id)
         sentence = f"{account.name} {'cannot' if account.deactivated else 'can'} sign in from now on."
     flash(sentence, "good")
+    return redirect(url_for("admin.person", account_id=account_id))
+
+
+@bp.post("/people/<int:account_id>/erase")
+def erase(account_id: int) -> ResponseReturnValue:
+    """Delete a member's name and pictures for good; who asks has typed the name."""
+    account = db.get_or_404(Account, account_id)
+    if account_id == current_user.id:
+        raise Refusal("This is your own account. Somebody else has to erase it.")
+    if request.form.get("name", "").strip() != account.name:
+        raise Refusal(f"Please type the name {account.name} to confirm. Nothing was deleted.")
+    purging.erase(parts(), account_id, current_user.id)
+    flash("The account is erased, with its pictures.", "good")
     return redirect(url_for("admin.person", account_id=account_id))
 
 

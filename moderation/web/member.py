@@ -28,6 +28,7 @@ OUTCOMES = {
     Status.REMOVED: "This picture was refused: it does not keep to the rules of this site. Please choose another one.",
     Status.REPLACED: "A newer picture of yours is on show already.",
     Status.ESCALATED: "Thank you. A person will look at your picture before it is shown.",
+    Status.ERASED: "This account is erased, and its pictures with it.",
     Status.PENDING: "Thank you. Your picture is being checked.",
 }
 

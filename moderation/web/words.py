@@ -17,6 +17,7 @@ STATUS = {
     Status.REFUSED: "refused",
     Status.REMOVED: "taken down",
     Status.ESCALATED: "escalated",
+    Status.ERASED: "erased with its member",
 }
 
 

@@ -286,3 +286,22 @@ def test_no_admin_can_lock_the_site_out(ada: Browser, sign_in: Callable, person:
     assert ada.post(f"/admin/people/{other}/deactivate").status_code == 200
     # The one that is left cannot step down: a deactivated admin counts for none.
     assert "only admin" in ada.post(f"/admin/people/{me}/role", role="member").text
+
+
+def test_an_admin_erases_a_member_after_typing_the_name(ada: Browser, parts: Parts, person: Callable, draw: Callable):
+    ana = person("ana")
+    picture_id = uploads.receive(parts, ana, draw(1)).id
+    assert "Erase ana…" in ada.get(f"/admin/people/{ana}").text
+    answer = ada.post(f"/admin/people/{ana}/erase", name="anna")
+    assert (answer.status_code, "Please type the name ana" in answer.text) == (422, True)
+    assert status(picture_id) is Status.PUBLISHED
+    page = ada.post(f"/admin/people/{ana}/erase", name="ana").text
+    assert "The account is erased" in page
+    assert f"(erased {ana})" in page
+    assert "Erase (" not in page
+    assert status(picture_id) is Status.ERASED
+
+
+def test_admins_do_not_erase_themselves(ada: Browser):
+    me = db.session.query(Account).one().id
+    assert ada.post(f"/admin/people/{me}/erase", name="ada").status_code == 422

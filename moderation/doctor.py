@@ -1,0 +1,205 @@
+"""What crashes and faults leave: found, mended where that loses nothing, else reported."""
+
+import hashlib
+import random
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import sqlalchemy as sa
+
+from . import backup
+from .blocklist import unpack
+from .canonical import canonical
+from .columns import now
+from .database import db, writing
+from .fingerprint import RECIPE, fingerprint
+from .models import Counter, Decision, Entry, FingerprintRow, KnownGood, Picture, Status
+from .parts import Parts
+from .purging import needed
+from .replica import BLOCKLIST, KNOWN_GOOD, PICTURES
+from .review import finish_work
+
+GRACE = 3600.0
+"""Seconds for which a file without a row, or half written, may be an upload that is on its way."""
+
+SAMPLE = 200
+"""Pictures whose files are read and fingerprinted anew, unless all are."""
+
+SAME = 8
+"""Bits in which the whole view of a stored file may differ from what it was before it was encoded."""
+
+BATCH = 1000
+
+LISTS = {BLOCKLIST: Entry.version, PICTURES: Picture.version, KNOWN_GOOD: KnownGood.version}
+"""The version of each row, by list."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be, as a sentence; and whether it is now."""
+
+    sentence: str
+    mended: bool = False
+
+
+def examine(parts: Parts, mend: bool = True, grace: float = GRACE, sample: int | None = SAMPLE) -> Iterator[Finding]:
+    """Everything that can be found wrong, while the site runs; of the stored pictures a sample is read, or all."""
+    yield from _database()
+    yield from _counters(mend)
+    yield from _unfinished(parts, mend)
+    yield from _files(parts, mend, grace)
+    yield from _pictures(parts, sample)
+
+
+def _database() -> Iterator[Finding]:
+    """SQLite's own look at its file, and at what refers to what; PostgreSQL keeps to that by itself."""
+    if db.engine.dialect.name != "sqlite":
+        return
+    with db.engine.connect() as connection:
+        for (said,) in connection.exec_driver_sql("PRAGMA integrity_check(5)"):
+            if said != "ok":
+                yield Finding(f"The database file is damaged: {said}. Restore a backup.")
+        broken = len(connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(BATCH))
+        if broken:
+            yield Finding(f"{broken} rows of the database refer to rows that are not there. Restore a backup.")
+
+
+def _counters(mend: bool) -> Iterator[Finding]:
+    """The version of a list is never behind that of one of its rows, or copies of it would miss the row."""
+    for name, of_rows in LISTS.items():
+        latest = sa.select(sa.func.coalesce(sa.func.max(of_rows), 0)).scalar_subquery()
+        counter = sa.select(Counter.version, latest).filter_by(name=name)
+        found = db.session.execute(counter).one_or_none()
+        if found and found[0] >= found[1]:
+            continue
+        if mend:
+            with writing():
+                if not found:
+                    db.session.add(Counter(name=name, epoch="", version=0))
+                    db.session.flush()
+                # In another epoch, so that every copy is read anew.
+                right = sa.update(Counter).filter_by(name=name).values(version=latest + 1, epoch=str(uuid.uuid4()))
+                db.session.execute(right, execution_options={"synchronize_session": False})
+        yield Finding(f"The counter of the list {name} was {'behind its rows' if found else 'missing'}.", mend)
+
+
+def _unfinished(parts: Parts, mend: bool) -> Iterator[Finding]:
+    """Uploads and decisions that their process did not finish, and that no server has taken over."""
+    moment = now()
+    with_lease = sa.select(sa.func.count()).select_from(Picture).filter_by(status=Status.PENDING)
+    late = db.session.scalar(with_lease.where(Picture.lease < moment)) or 0
+    unswept = db.session.scalar(sa.select(sa.func.count()).select_from(Decision).where(Decision.lease < moment)) or 0
+    stuck = db.session.scalar(with_lease.where(Picture.lease.is_(None))) or 0
+    if not late + unswept + stuck:
+        return
+    if mend:
+        with writing():
+            pending = sa.update(Picture).filter_by(status=Status.PENDING, lease=None)
+            db.session.execute(pending.values(lease=moment), execution_options={"synchronize_session": False})
+        finish_work(parts)
+        after = sa.select(sa.func.count()).select_from(Picture).filter_by(status=Status.PENDING)
+        left = db.session.scalar(after.where(Picture.lease <= moment)) or 0
+        left += db.session.scalar(sa.select(sa.func.count()).select_from(Decision).where(Decision.lease < moment)) or 0
+        mend = not left
+    if late + stuck:
+        yield Finding(f"{late + stuck} uploads were left half done.", mend)
+    if unswept:
+        yield Finding(f"{unswept} decisions were not swept to their end.", mend)
+
+
+def _files(parts: Parts, mend: bool, grace: float) -> Iterator[Finding]:
+    """Files that no row needs, files half written, and rows whose file is not there."""
+    left = len(parts.store.leftovers(grace))
+    if left:
+        if mend:
+            left = parts.store.tidy(grace, needed)
+        yield Finding(f"{left} files were left half written or half deleted.", mend)
+
+    orphans = gone = 0
+    missing: list[str] = []
+    batch: list[str] = []
+    for key, in_store, age in _beside(parts):
+        if not in_store:
+            missing.append(key)
+        elif age > grace:
+            orphans += 1
+            batch.append(key)
+        if mend and len(batch) >= BATCH:
+            gone += parts.store.discard(batch, needed)
+            batch.clear()
+    if mend:
+        gone += parts.store.discard(batch, needed)
+    if orphans:
+        number = gone if mend else orphans
+        if number:
+            yield Finding(f"{number} picture files belonged to nothing.", mend)
+    # What was purged or put since is as it should be.
+    absent = [key for key in needed(set(missing)) if not parts.store.has(key)]
+    if absent:
+        some = absent[:BATCH]
+        lost = sa.select(Picture.id).where(sa.or_(Picture.file.in_(some), Picture.thumbnail.in_(some)))
+        pictures = db.session.scalars(lost.order_by(Picture.id)).all()
+        yield Finding(f"{len(absent)} picture files are missing, of {_named(pictures)}. Restore them from a backup.")
+
+
+def _beside(parts: Parts) -> Iterator[tuple[str, bool, float]]:
+    """The keys that only a row has, or only the store, and then since when: two lists in order, side by side."""
+    with db.engine.connect() as connection:
+        rows, files = backup.keys(backup.of_one_moment(connection)), parts.store.stored()
+        row, file = next(rows, None), next(files, None)
+        while row is not None or file is not None:
+            if file is None or (row is not None and row < file[0]):
+                yield str(row), False, 0.0
+                row = next(rows, None)
+            elif row is None or file[0] < row:
+                yield file[0], True, file[1]
+                file = next(files, None)
+            else:
+                row, file = next(rows, None), next(files, None)
+
+
+def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
+    """Stored files that are not what their name says, or not what their fingerprint was made of."""
+    changed, strange = [], []
+    for id_, file, thumbnail, row in _chosen(sample):
+        try:
+            content, small = parts.store.get(file), parts.store.get(thumbnail)
+        except KeyError:
+            continue  # said already
+        if (hashlib.sha256(content).hexdigest(), hashlib.sha256(small).hexdigest()) != (file, thumbnail):
+            changed.append(id_)
+        elif row is not None and row.recipe == RECIPE and not _fits(parts, content, row):
+            strange.append(id_)
+    if changed:
+        yield Finding(f"The files of {_named(changed)} are damaged. Restore them from a backup.")
+    if strange:
+        yield Finding(f"The fingerprints of {_named(strange)} are not those of the stored pictures.")
+
+
+def _fits(parts: Parts, content: bytes, row: FingerprintRow) -> bool:
+    known = unpack(row)
+    made = fingerprint(canonical(content))
+    bits = int(known.views["dhash"][0]) ^ int(made.views["dhash"][0])
+    # The hashes of what has too little detail turn at the least change.
+    return known.weak or made.weak or bits.bit_count() <= SAME
+
+
+def _chosen(sample: int | None) -> Iterator[tuple[int, str, str, FingerprintRow | None]]:
+    """Pictures whose files should be there: so many by chance, or all."""
+    ids = list(db.session.scalars(sa.select(Picture.id).where(Picture.purged.is_(None)).order_by(Picture.id)))
+    if sample is not None and len(ids) > sample:
+        ids = sorted(random.sample(ids, sample))
+    every = iter(ids)
+    while some := list(islice(every, 100)):
+        wanted = sa.select(Picture.id, Picture.file, Picture.thumbnail, FingerprintRow)
+        wanted = wanted.outerjoin(FingerprintRow, Picture.fingerprint_id == FingerprintRow.id)
+        for row in db.session.execute(wanted.where(Picture.id.in_(some), Picture.file != "")):
+            yield row[0], row[1], row[2], row[3]
+        db.session.expunge_all()
+
+
+def _named(ids: Sequence[int]) -> str:
+    some = ", ".join(map(str, ids[:20]))
+    return f"{len(ids)} pictures ({some}{', …' if len(ids) > 20 else ''})"

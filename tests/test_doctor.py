@@ -1,0 +1,148 @@
+"""What crashes leave is found and mended; what is lost is reported, and nothing is touched that is on its way."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from moderation import doctor, review, uploads
+from moderation.columns import now
+from moderation.database import db, writing
+from moderation.models import Counter, Decision, FingerprintRow, Picture, Role, Status
+from moderation.parts import Parts
+
+from .conftest import near_copy, status
+
+
+@pytest.fixture
+def examine(parts: Parts) -> Callable[..., list[tuple[str, bool]]]:
+    def look(**how: object) -> list[tuple[str, bool]]:
+        db.session.remove()
+        return [(one.sentence, one.mended) for one in doctor.examine(parts, **how)]
+
+    return look
+
+
+def grow_old(parts: Parts) -> None:
+    """Every file is two hours older; the time of its last change cannot be set, so that is taken for it."""
+    for path in parts.store.root.rglob("*"):
+        if path.is_file():
+            os.utime(path, (time.time() - 7200,) * 2)
+
+
+def test_a_sound_site_has_nothing_to_mend(examine, parts, arrive, draw, person):
+    mona = person("mona", Role.MODERATOR)
+    review.mark(parts, arrive(draw(1)), mona, None)
+    arrive(near_copy(draw(1)))
+    arrive(draw(2))
+    grow_old(parts)
+    assert examine() == examine(sample=None) == []
+
+
+def test_files_that_belong_to_nothing_go_when_they_are_old(examine, parts, arrive, draw):
+    arrive(draw(1))
+    before = {key for key, _ in parts.store.stored()}
+    parts.store.put(b"an upload whose process died")
+    assert examine() == [], "it may be on its way"
+    grow_old(parts)
+    said = "1 picture files belonged to nothing."
+    assert examine(mend=False) == [(said, False)]
+    assert examine() == [(said, True)]
+    assert {key for key, _ in parts.store.stored()} == before
+    assert examine() == []
+
+
+def test_files_half_written_go_and_those_half_deleted_come_back_where_they_are_needed(examine, parts, arrive, draw):
+    picture = db.session.get_one(Picture, arrive(draw(1)))
+    path = parts.store._path(picture.file)
+    path.rename(path.with_name(f".{picture.file}.discarded"))
+    path.with_name(f".{'0' * 64}.discarded").write_bytes(b"x")
+    path.with_name(".tmp12345").write_bytes(b"half")
+    assert [said for said, _ in examine(mend=False)] == [
+        "1 picture files are missing, of 1 pictures (1). Restore them from a backup."
+    ], "they may be on their way"
+    assert examine(grace=0) == [("3 files were left half written or half deleted.", True)]
+    assert parts.store.get(picture.file)
+    assert examine(grace=0) == []
+
+
+def test_a_missing_file_is_reported_and_nothing_is_deleted_for_it(examine, parts, arrive, draw):
+    lost, kept = arrive(draw(1)), arrive(draw(2))
+    parts.store._path(db.session.get_one(Picture, lost).file).unlink()
+    assert examine() == [(f"1 picture files are missing, of 1 pictures ({lost}). Restore them from a backup.", False)]
+    assert [status(lost), status(kept)] == [Status.PUBLISHED, Status.PUBLISHED]
+
+
+def test_a_file_that_is_damaged_or_another_ones_is_reported(examine, parts, arrive, draw):
+    damaged, strange = arrive(draw(1)), arrive(draw(2))
+    path = parts.store._path(db.session.get_one(Picture, damaged).thumbnail)
+    path.write_bytes(path.read_bytes()[:-100])
+    with writing():
+        row = db.session.get_one(Picture, strange).fingerprint
+        row.views = bytes(byte ^ 255 for byte in row.views)
+    assert examine(sample=None) == [
+        (f"The files of 1 pictures ({damaged}) are damaged. Restore them from a backup.", False),
+        (f"The fingerprints of 1 pictures ({strange}) are not those of the stored pictures.", False),
+    ]
+
+
+def test_work_whose_lease_is_out_is_finished(examine, parts, arrive, person, draw, monkeypatch):
+    mona, late = person("mona", Role.MODERATOR), person("late")
+    marked, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    with monkeypatch.context() as crash:
+        crash.setattr(uploads, "publish", lambda *_: None)
+        uploads.receive(parts, late, draw(2))
+        crash.setattr(review, "sweep", lambda *_: None)
+        decision = review.mark(parts, marked, mona, None)
+    assert status(copy) is Status.PUBLISHED
+    assert examine() == [], "their processes still have time"
+    with writing():
+        for kind in (Picture, Decision):
+            over = sa.update(kind).where(kind.lease.is_not(None)).values(lease=now() - timedelta(seconds=1))
+            db.session.execute(over, execution_options={"synchronize_session": False})
+    said = [("1 uploads were left half done.", True), ("1 decisions were not swept to their end.", True)]
+    assert [sentence for sentence, _ in examine(mend=False)] == [sentence for sentence, _ in said]
+    assert examine() == said
+    assert status(copy) is Status.REMOVED
+    assert db.session.get_one(Decision, decision.id).lease is None
+    assert db.session.scalars(sa.select(Picture.id).filter_by(status=Status.PENDING)).all() == []
+    assert examine() == []
+
+
+def test_a_counter_behind_its_rows_or_missing_begins_a_new_epoch(examine, parts, arrive, draw, another_process):
+    arrive(draw(1))
+    assert len(another_process.on_show) == 1
+    with writing():
+        db.session.execute(sa.update(Counter).filter_by(name="pictures").values(version=0))
+        db.session.execute(sa.delete(Counter).filter_by(name="known_good"))
+    before = db.session.scalar(sa.select(Counter.epoch).filter_by(name="pictures"))
+    assert examine() == [
+        ("The counter of the list pictures was behind its rows.", True),
+        ("The counter of the list known_good was missing.", True),
+    ]
+    assert examine() == []
+    assert db.session.scalar(sa.select(Counter.epoch).filter_by(name="pictures")) != before
+    arrive(draw(2))
+    assert len(another_process.on_show) == 2
+
+
+def test_a_database_that_is_not_whole_is_reported(examine, app, instance, parts, arrive, draw):
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps to its references by itself")
+    arrive(draw(1))
+    db.session.remove()
+    with sqlite3.connect(instance / "moderation.sqlite") as database:
+        database.execute("UPDATE pictures SET member_id = 4711")
+    database.close()
+    assert examine() == [("1 rows of the database refer to rows that are not there. Restore a backup.", False)]
+
+
+def test_a_weak_picture_is_not_taken_for_a_strange_one(examine, parts, arrive, draw):
+    arrive(draw(1))
+    with writing():
+        db.session.scalars(sa.select(FingerprintRow)).one().detail = 1
+    assert examine() == []
