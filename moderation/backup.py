@@ -6,7 +6,8 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -118,23 +119,25 @@ class _Writer:
 
     def _add_rows(self, table: sa.Table) -> int:
         number = 0
-        for piece, (lines, count) in enumerate(_pieces(plain(row) for row in self._connection.execute(_all(table)))):
-            name = f"{ROWS}/{table.name}/{piece:06}.jsonl"
-            self._add(name, lines)
-            number += count
+        with self._connection.execute(_all(table)) as rows:
+            for piece, (lines, count) in enumerate(_pieces(plain(row) for row in rows)):
+                name = f"{ROWS}/{table.name}/{piece:06}.jsonl"
+                self._add(name, lines)
+                number += count
         return number
 
     def _add_pictures(self, parts: Parts, step: Callable[[], None]) -> tuple[int, int]:
         pictures = missing = 0
-        for key in keys(self._connection):
-            try:
-                content = parts.store.get(key)
-            except KeyError:
-                missing += 1
-                continue
-            self._add(f"{PICTURES}/{key}.jpg", content, summed=False)
-            pictures += 1
-            step()
+        with closing(keys(self._connection)) as needed:
+            for key in needed:
+                try:
+                    content = parts.store.get(key)
+                except KeyError:
+                    missing += 1
+                    continue
+                self._add(f"{PICTURES}/{key}.jpg", content, summed=False)
+                pictures += 1
+                step()
         return pictures, missing
 
     def _add(self, name: str, content: bytes, summed: bool = True) -> None:
@@ -146,11 +149,12 @@ class _Writer:
             self._sums[name] = hashlib.sha256(content).hexdigest()
 
 
-def keys(connection: sa.Connection) -> Iterator[str]:
+def keys(connection: sa.Connection) -> Generator[str, None, None]:
     """The picture files that rows need, in order, each once."""
     pictures = sa.table("pictures", sa.column("file"), sa.column("thumbnail"))
     needed = sa.union(sa.select(pictures.c.file.label("key")), sa.select(pictures.c.thumbnail)).subquery()
-    yield from connection.scalars(sa.select(needed.c.key).where(needed.c.key != "").order_by(needed.c.key))
+    with connection.execute(sa.select(needed.c.key).where(needed.c.key != "").order_by(needed.c.key)) as found:
+        yield from found.scalars()
 
 
 def _all(table: sa.Table) -> sa.Select[Any]:

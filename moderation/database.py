@@ -31,14 +31,29 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 
 BUSY_SECONDS = 20
-"""How long one writer waits for another on SQLite."""
+"""How long one writer waits for another."""
+
+CONNECT_SECONDS = 5
+"""How long to wait for a PostgreSQL server that does not answer."""
+
+WRITERS = 0x6D6F6465
+"""The number of the lock that writers share on PostgreSQL."""
 
 
 def engine_options(url: str, durable: bool) -> dict[str, Any]:
     """Keyword arguments for the engine at that URL. On SQLite the driver is kept from opening transactions itself."""
     if not url.startswith("sqlite"):
-        # Days are counted in UTC, also by the database.
-        return {"pool_pre_ping": True, "connect_args": {"options": "-c timezone=utc"}}
+        # Days are counted in UTC, also by the database. A transaction that reads sees one moment, as on SQLite: a copy
+        # of a list would miss rows that change between its look at the version and its look at the rows.
+        return {
+            "pool_pre_ping": True,
+            "isolation_level": "REPEATABLE READ",
+            "connect_args": {
+                "options": f"-c timezone=utc -c lock_timeout={BUSY_SECONDS}s"
+                + ("" if durable else " -c synchronous_commit=off"),
+                "connect_timeout": CONNECT_SECONDS,
+            },
+        }
     return {
         "connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None},
         "execution_options": {"durable": durable},
@@ -46,25 +61,34 @@ def engine_options(url: str, durable: bool) -> dict[str, Any]:
 
 
 def listen(engine: sa.Engine) -> None:
-    """Make SQLite safe for several processes: WAL, foreign keys, and writers that queue instead of failing.
+    """Make the database safe for several processes: writers queue, one at a time, and each sees all before it.
 
-    A transaction that begins by reading and then writes fails at once, with no waiting, when somebody else has
-    written in between; so writers say so at the beginning (`writing`).
+    The one place that knows which database it is, for the two say this differently. On SQLite: WAL, foreign keys, and
+    a transaction that is going to write says so at its beginning, because one that begins by reading fails at once
+    when somebody else has written in between. On PostgreSQL: such a transaction first waits for a lock that all
+    writers share, and reads what is committed by then, so that whoever looks and then writes needs to think no further.
     """
-    if engine.dialect.name != "sqlite":
-        return
-    synchronous = "FULL" if engine.get_execution_options().get("durable", True) else "OFF"
+    durable = engine.get_execution_options().get("durable", True)
+    on_sqlite = engine.dialect.name == "sqlite"
 
-    @sa.event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        _to_wal(connection)
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
+    if on_sqlite:
+
+        @sa.event.listens_for(engine, "connect")
+        def prepare(connection: sqlite3.Connection, _record: object) -> None:
+            _to_wal(connection)
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if on_sqlite:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        elif writes:
+            # In one message; what comes after it sees all that was committed before the lock was given.
+            connection.exec_driver_sql(
+                f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITERS})"
+            )
 
 
 def _to_wal(connection: sqlite3.Connection) -> None:

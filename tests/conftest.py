@@ -1,4 +1,4 @@
-"""The cast: an app on a real SQLite file, pictures, people, and a second process."""
+"""The cast: an app on a real database, SQLite or PostgreSQL, pictures, people, and a second process."""
 
 import dataclasses
 import hashlib
@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from moderation.multi_index import MultiIndexEngine
 from moderation.parts import Parts
 from moderation.views import VIEW
 
+from .postgres import Server
+
 PASSWORD = "correct horse battery"
 
 EVERY_ENGINE: dict[str, Callable[[], Engine]] = {
@@ -40,6 +43,65 @@ EVERY_ENGINE: dict[str, Callable[[], Engine]] = {
 """Each by a name, and those that change as they grow also such that they do so with a handful of codes."""
 
 TESTING = {"TESTING": True, "DURABLE": False, "SERVER_NAME": None}
+
+
+DATABASES = ("sqlite", "postgresql")
+
+ON_BOTH = {
+    "test_appeals",
+    "test_audit",
+    "test_backup",
+    "test_blocklist",
+    "test_database",
+    "test_known_good",
+    "test_law2",
+    "test_migrations",
+    "test_replica",
+    "test_reversal",
+    "test_review",
+    "test_stats",
+    "test_uploads",
+    "test_whatif",
+    "web.test_admin",
+    "web.test_roles",
+}
+"""Modules whose tests run on both databases each time: where SQL is more than a row by its number, where processes
+race, and where all pages are. Those of the others run on both with --long."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="everything on both databases, and the slow tests whole")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: runs with --long only; see also the fixture of that name")
+    config.addinivalue_line("markers", "only(database): what it looks at is that database's alone")
+    config.addinivalue_line("markers", "in_haste_on(database): without --long on that one alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes long: with --long"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever uses a database runs on each of them; in haste, most of it on SQLite alone."""
+    if "database" not in metafunc.fixturenames:
+        return
+    whole = metafunc.config.getoption("--long")
+    on = DATABASES if whole or metafunc.module.__name__.removeprefix("tests.") in ON_BOTH else DATABASES[:1]
+    for marker in ("only",) if whole else ("in_haste_on", "only"):
+        if found := metafunc.definition.get_closest_marker(marker):
+            on = found.args
+    metafunc.parametrize("database", on, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def long(pytestconfig: pytest.Config) -> bool:
+    """Whether a test that has a short and a whole form runs whole."""
+    return bool(pytestconfig.getoption("--long"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,9 +118,27 @@ def photographs() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def postgres() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.throw_away()
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance folder whose database has its tables: copied, because a copy is faster than a migration."""
-    folder = tmp_path_factory.mktemp("instance")
+    return migrated(tmp_path_factory.mktemp("instance"))
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of such a database on PostgreSQL."""
+    name = postgres.create()
+    migrated(on_postgres(tmp_path_factory.mktemp("instance"), postgres.url(name)))
+    return name
+
+
+def migrated(folder: Path) -> Path:
     app = create_app(folder, **TESTING)
     with app.app_context():
         migrate()
@@ -66,9 +146,57 @@ def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def on_postgres(folder: Path, url: str) -> Path:
+    """The instance folder, set up such that every process that opens it comes to that database."""
+    folder.mkdir(exist_ok=True)
+    (folder / "config.py").write_text(f"DATABASE_URL = {url!r}\n")
+    return folder
+
+
 @pytest.fixture
-def instance(tmp_path: Path, empty_instance: Path) -> Path:
-    return Path(shutil.copytree(empty_instance, tmp_path / "instance"))
+def database(request: pytest.FixtureRequest) -> str:
+    """On which database the test runs: one of `DATABASES`."""
+    return str(request.param)
+
+
+@pytest.fixture
+def bare_instance(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> Iterator[Path]:
+    """An instance folder whose database has no tables yet."""
+    folder = tmp_path / "bare"
+    if database == "sqlite":
+        folder.mkdir()
+        yield folder
+    else:
+        with copied(request.getfixturevalue("postgres")) as url:
+            yield on_postgres(folder, url)
+
+
+@pytest.fixture
+def make_instance(request: pytest.FixtureRequest, tmp_path: Path, database: str) -> Iterator[Callable[[str], Path]]:
+    """`make_instance("other")` is an instance folder of that name whose database has its tables, all of them empty."""
+    with ExitStack() as stack:
+
+        def make(name: str) -> Path:
+            if database == "sqlite":
+                return Path(shutil.copytree(request.getfixturevalue("empty_sqlite"), tmp_path / name))
+            template = request.getfixturevalue("empty_postgres")
+            url = stack.enter_context(copied(request.getfixturevalue("postgres"), template))
+            return on_postgres(tmp_path / name, url)
+
+        yield make
+
+
+@pytest.fixture
+def instance(make_instance: Callable[[str], Path]) -> Path:
+    return make_instance("instance")
+
+
+@contextmanager
+def copied(server: Server, *template: str) -> Iterator[str]:
+    """The address of a database, empty or a copy of that one, for as long as it is wanted."""
+    name = server.create(*template)
+    yield server.url(name)
+    server.drop(name)
 
 
 @pytest.fixture

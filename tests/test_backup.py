@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -34,9 +33,9 @@ def site(parts, person, draw, arrive):
 
 
 @pytest.fixture
-def other(tmp_path: Path, empty_instance: Path):
+def other(make_instance):
     """A function that runs another, on an empty site of its own."""
-    app = create_app(shutil.copytree(empty_instance, tmp_path / "other"), **TESTING)
+    app = create_app(make_instance("other"), **TESTING)
     with app.app_context():
         yield app
         db.session.remove()

@@ -1260,6 +1260,7 @@ def walk(parts, another_process, someone, ana, draw) -> Callable[[int], Walk]:
     return make
 
 
+@pytest.mark.in_haste_on("sqlite")
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_is_done_in_whatever_order_nothing_blocked_is_on_show(walk, seed):
     walker = walk(seed)
@@ -1269,6 +1270,7 @@ def test_whatever_is_done_in_whatever_order_nothing_blocked_is_on_show(walk, see
     assert walker.told < 25
 
 
+@pytest.mark.in_haste_on("sqlite")
 @pytest.mark.parametrize("seed", range(4))
 def test_when_all_decisions_are_taken_back_in_reverse_order_nothing_is_down(walk, seed):
     walker = walk(100 + seed)
