@@ -9,16 +9,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
-from . import audit
+from . import audit, passwords
 from .audit import Event
 from .columns import now
-from .database import db
+from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
-from .models import Account, Role
+from .models import Account, PasswordLink, Role, SignIn
 from .shield import LEVELS
-
-PASSWORD_LENGTH = range(10, 201)
-"""Characters of a password. Length is what counts; no kinds of characters are asked for."""
 
 STAFF = (Role.MODERATOR, Role.ADMIN)
 """Who decides."""
@@ -43,7 +40,7 @@ def create(name: str, password: str, role: Role, by_id: int | None = None, own: 
         )
     if find(name):
         raise Conflict(f"The name {name} is taken. Please choose another.")
-    account = Account(name=name, key=_key(name), password="", role=role, session="")
+    account = Account(name=name, key=key_of(name), password="", role=role, session="")
     _set_password(account, password)
     db.session.add(account)
     try:
@@ -55,7 +52,9 @@ def create(name: str, password: str, role: Role, by_id: int | None = None, own: 
 
 
 def find(name: str) -> Account | None:
-    return db.session.scalars(sa.select(Account).filter_by(key=_key(name))).first()
+    if not _NAME.fullmatch(name.strip()):  # not every text can be asked for
+        return None
+    return db.session.scalars(sa.select(Account).filter_by(key=key_of(name))).first()
 
 
 def named(name: str) -> Account:
@@ -76,6 +75,14 @@ def authenticate(name: str, password: str) -> Account | None:
     return None if account and account.deactivated else account
 
 
+def note_lockout(name: str) -> None:
+    """There were so many wrong passwords for that name that signing in with it has to wait."""
+    account = find(name)
+    if account:
+        with writing():
+            audit.record(Event.LOCKOUT, None, account.id)
+
+
 def set_password(account: Account, password: str, by_id: int | None = None) -> None:
     """A new password; whoever is signed in to the account is signed out."""
     _set_password(account, password)
@@ -83,10 +90,24 @@ def set_password(account: Account, password: str, by_id: int | None = None) -> N
 
 
 def _set_password(account: Account, password: str) -> None:
-    if len(password) not in PASSWORD_LENGTH:
-        raise Refusal(f"A password has {PASSWORD_LENGTH[0]} to {PASSWORD_LENGTH[-1]} characters.")
+    passwords.check(password, account.name)
     account.password = _hasher.hash(password)
+    end_sessions(account)
+    if account.id is not None:
+        db.session.execute(sa.delete(PasswordLink).filter_by(account_id=account.id))
+
+
+def sign_out(account: Account, by_id: int | None = None) -> None:
+    """Whoever is signed in to the account is signed out, wherever that is."""
+    end_sessions(account)
+    audit.record(Event.SIGN_OUT, by_id, account.id)
+
+
+def end_sessions(account: Account) -> None:
+    """Nobody is signed in to the account any more."""
     account.session = secrets.token_hex(16)
+    if account.id is not None:
+        db.session.execute(sa.delete(SignIn).filter_by(account_id=account.id))
 
 
 def set_role(account: Account, role: Role, by_id: int | None = None) -> None:
@@ -108,7 +129,7 @@ def deactivate(account: Account, by_id: int | None = None) -> None:
     if not account.deactivated:
         audit.record(Event.DEACTIVATE, by_id, account.id)
     account.deactivated = account.deactivated or now()
-    account.session = secrets.token_hex(16)
+    end_sessions(account)
 
 
 def may_go(account: Account) -> None:
@@ -165,5 +186,6 @@ def _admins() -> int:
     return len(db.session.scalars(admins.with_for_update()).all())
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
+    """The name as it is compared."""
     return name.strip().casefold()

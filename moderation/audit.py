@@ -43,6 +43,10 @@ class Event(StrEnum):
     REACTIVATE = "reactivate"
     ERASE = "erase"  # an account, with its name and pictures
     PASSWORD = "password"  # noqa: S105 - the word for it
+    LINK = "link"  # with which a person sets a new password, is made
+    SIGN_IN = "sign in"  # of a moderator or an admin
+    SIGN_OUT = "sign out"  # everywhere
+    LOCKOUT = "lockout"  # there were too many wrong passwords
     TOKEN = "token"  # noqa: S105
     REVOKE = "revoke"
     SETTINGS = "settings"  # are others than at the last start

@@ -15,6 +15,19 @@ SECRET_KEY = ""
 # Whether people may open an account themselves.
 SIGN_UP = True
 
+# --- limits, counted for all processes together; 0 for none -----------------
+
+# Wrong passwords for one name, and from one address, within 15 minutes.
+LIMIT_SIGN_IN = 10
+LIMIT_SIGN_IN_ADDRESS = 50
+
+# Accounts that people try to open from one address within an hour.
+LIMIT_SIGN_UP_ADDRESS = 20
+
+# Uploads of one member, and from one address, within an hour.
+LIMIT_UPLOADS = 60
+LIMIT_UPLOADS_ADDRESS = 600
+
 # --- uploads ----------------------------------------------------------------
 
 # The largest file accepted, in megabytes (10^6 bytes).
@@ -111,5 +124,11 @@ PROXIES = 0
 # this very machine.
 SECURE_COOKIES = "auto"
 
-# Hours until somebody who does nothing is signed out.
+# Hours until somebody who does nothing is signed out; a grid that is only open does nothing.
 SESSION_HOURS = 12
+
+# Hours until everybody has to sign in again.
+SESSION_MOST_HOURS = 168
+
+# Hours for which a link that sets a new password is good.
+PASSWORD_LINK_HOURS = 24

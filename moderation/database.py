@@ -47,6 +47,7 @@ def engine_options(url: str, durable: bool) -> dict[str, Any]:
         # of a list would miss rows that change between its look at the version and its look at the rows.
         return {
             "pool_pre_ping": True,
+            "hide_parameters": True,
             "isolation_level": "REPEATABLE READ",
             "connect_args": {
                 "options": f"-c timezone=utc -c lock_timeout={BUSY_SECONDS}s"
@@ -55,6 +56,7 @@ def engine_options(url: str, durable: bool) -> dict[str, Any]:
             },
         }
     return {
+        "hide_parameters": True,  # which a log would show otherwise: hashes of passwords among them
         "connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None},
         "execution_options": {"durable": durable},
     }

@@ -1,12 +1,19 @@
 """A "no" with the sentence for the person who asked."""
 
+from datetime import timedelta
 from http import HTTPStatus
+from math import ceil
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a mishap
     """A request we understood and decline. The message is written for the person who asked."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer over HTTP says beside its status."""
+        return {}
 
 
 class Unreadable(Refusal):
@@ -41,3 +48,19 @@ class Unavailable(Refusal):
     """It cannot be done for the moment, and nothing was changed."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class TooMany(Refusal):
+    """It was done too often; the message says how long to wait."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, why: str, wait: timedelta) -> None:
+        seconds = max(1, ceil(wait.total_seconds()))
+        number, unit = (ceil(seconds / 60), "minute") if seconds > 90 else (seconds, "second")
+        super().__init__(f"{why} Please wait {number} {unit}{'' if number == 1 else 's'} and try again.")
+        self.seconds = seconds
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.seconds)}

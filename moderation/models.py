@@ -111,6 +111,39 @@ class Token(Model):
     revoked: Mapped[datetime | None]
 
 
+class SignIn(Model):
+    """A browser in which somebody is signed in."""
+
+    __tablename__ = "sign_ins"
+
+    hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)  # SHA-256 of what its cookie carries
+    account_id: Mapped[int] = mapped_column(sa.ForeignKey("accounts.id"), index=True)
+    created: Mapped[Created] = mapped_column(index=True)
+    seen: Mapped[datetime]  # when it last did something, to the minute
+
+    account: Mapped[Account] = relationship()
+
+
+class PasswordLink(Model):
+    """Lets whoever has the link set the account's password, once."""
+
+    __tablename__ = "password_links"
+
+    hash: Mapped[bytes] = mapped_column(sa.LargeBinary(32), primary_key=True)  # SHA-256 of what it ends with
+    account_id: Mapped[int] = mapped_column(sa.ForeignKey("accounts.id"), unique=True)
+    created: Mapped[Created]
+    expires: Mapped[datetime]
+
+
+class Use(Model):
+    """How much of a limit somebody has used up: all of it comes back by then."""
+
+    __tablename__ = "uses"
+
+    key: Mapped[str] = mapped_column(sa.String(64), primary_key=True)  # a hash of the limit's name and whose it is
+    until: Mapped[datetime] = mapped_column(index=True)
+
+
 class Record(Model):
     """A row of the audit log: what was done, chained to the row before. Nothing changes or removes it.
 

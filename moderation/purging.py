@@ -1,6 +1,5 @@
 """What is kept no longer: picture files after their time, old checks, what an erased member leaves."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from . import audit
-from .accounts import may_go
+from .accounts import end_sessions, may_go
 from .audit import Event
 from .columns import now
 from .database import db, writing
@@ -96,7 +95,8 @@ def erase(parts: Parts, account_id: int, by_id: int | None = None) -> Due:
         audit.record(Event.ERASE, by_id, account_id)
         # No sign-up can take such a name.
         account.name = account.key = f"(erased {account_id})"
-        account.password, account.session = "", secrets.token_hex(16)
+        account.password = ""
+        end_sessions(account)
         account.role, account.entrusted, account.deactivated = Role.MEMBER, False, account.deactivated or now()
         pictures = db.session.scalars(own.where(Picture.purged.is_(None))).all()
         for picture in pictures:

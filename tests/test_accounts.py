@@ -125,8 +125,26 @@ def test_a_password_has_10_to_200_characters(app, length):
 
 @pytest.mark.parametrize("length", [10, 200])
 def test_a_password_may_be_as_short_or_long_as_is_said(app, length):
-    create("ana", "é" * length)
-    assert accounts.authenticate("ana", "é" * length)
+    password = ("žluťoučký kůň úpěl " * 11)[:length]
+    create("ana", password)
+    assert accounts.authenticate("ana", password)
+    assert accounts.authenticate("ana", password[:-1]) is None
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["1234567890", "qwertyuiop", "Password123!", "aaaaaaaaaaaa", "iloveyou1234", "ana.ana.ana", "moderation1"],
+)
+def test_a_password_that_is_easy_to_guess_is_refused(app, password):
+    with pytest.raises(Refusal, match="too easy to guess"):
+        create("ana", password)
+    assert accounts.find("ana") is None
+
+
+def test_no_password_takes_long_to_look_at(app):
+    started = time.perf_counter()
+    create("ana", "a@4b8c({[e3g69i1!|l1|7o0s$5t+7x%z2" * 5)
+    assert time.perf_counter() - started < 2
 
 
 def test_passwords_are_kept_as_argon2id_with_salt(app):

@@ -16,14 +16,14 @@ README = (PACKAGE.parent / "README.md").read_text()
 
 LAYERS = {
     "pure: no database, no files": (
-        "errors canonical weighing views verify fingerprint index multi_index engines matching drawing shield"
+        "errors passwords canonical weighing views verify fingerprint index multi_index engines matching drawing shield"
     ),
     "a process of its own": "decoder",
     "storage: no rules": "columns database models filestore instance config",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
-        "judging reach similar uploads audit accounts review allowing escalation refingerprinting pictures cards "
-        "entries claims appeals tokens stats whatif reversal backup restoring purging "
+        "judging reach similar uploads audit accounts sign_ins links limiting review allowing escalation "
+        "refingerprinting pictures cards entries claims appeals tokens stats whatif reversal backup restoring purging "
         "doctor"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",

@@ -1,9 +1,12 @@
 """Commands for accounts."""
 
+from datetime import timedelta
+
 import click
+from flask import current_app
 
 from .. import accounts as domain
-from .. import purging
+from .. import links, purging
 from ..context import parts
 from ..database import writing
 from ..models import Role
@@ -61,6 +64,29 @@ def erase(name: str) -> None:
     """Delete a member's name and pictures. Blocklist entries made of them stay, and so do the decisions."""
     done = purging.erase(parts(), domain.named(name).id)
     click.echo(f"{name} is erased: {counted(done.replaced, 'picture', 'pictures')}, {done.files} files.")
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--site", default="http://127.0.0.1:8000", show_default=True, help="Where people open the site.")
+@with_app
+def link(name: str, site: str) -> None:
+    """Print a link with which that person sets a new password, once. It is shown this once."""
+    hours = current_app.config["PASSWORD_LINK_HOURS"]
+    with writing():
+        secret = links.issue(domain.named(name), timedelta(hours=hours))
+    click.echo(f"{site.rstrip('/')}/password/{secret}")
+    click.echo(f"It works once, within {hours:g} hours.", err=True)
+
+
+@accounts.command(name="sign-out")
+@click.argument("name")
+@with_app
+def sign_out(name: str) -> None:
+    """Sign a person out, wherever that is."""
+    with writing():
+        domain.sign_out(domain.named(name))
+    click.echo(f"{name} is signed out everywhere.")
 
 
 @accounts.command(name="list")

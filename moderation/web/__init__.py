@@ -17,7 +17,7 @@ from ..fingerprint import LOW_DETAIL
 from ..models import Role
 from ..pictures import number_held
 from ..shield import LEVELS
-from . import account, admin, answers, api, audit, blocklist, cases, escalated, member, moderator, words
+from . import account, admin, answers, api, audit, blocklist, cases, escalated, me, member, moderator, words
 from .session import LocalHttpCookies, sign_in_manager
 
 csrf = CSRFProtect()
@@ -45,7 +45,7 @@ def init_app(app: Flask) -> None:
     app.before_request(_much_at_once)  # before the token is looked for in the form
     csrf.init_app(app)
     sign_in_manager.init_app(app)
-    for area in (account, member, moderator, cases, escalated, blocklist, admin, audit):
+    for area in (account, me, member, moderator, cases, escalated, blocklist, admin, audit):
         app.register_blueprint(area.bp)
     app.register_blueprint(api.bp)
     csrf.exempt(api.bp)  # what a browser sends along by itself counts for nothing there

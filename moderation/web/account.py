@@ -4,17 +4,18 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 from flask_wtf import FlaskForm
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
-from .. import accounts
+from .. import accounts, limiting, links, sign_ins
 from ..database import writing
-from ..errors import Conflict, Refusal
-from ..models import Account, Role
-from .session import Visitor
+from ..errors import Conflict, Refusal, TooMany
+from ..models import Role
+from . import limits
+from .session import enter, known_browser
 
 bp = Blueprint("account", __name__)
 
@@ -27,6 +28,10 @@ class Credentials(FlaskForm):  # type: ignore[misc]
     password = PasswordField("Password", [InputRequired("Please enter a password.")])
 
 
+class NewPassword(FlaskForm):  # type: ignore[misc]
+    password = PasswordField("New password", [InputRequired("Please enter a password.")])
+
+
 @bp.get("/")
 def home() -> ResponseReturnValue:
     return redirect(_landing())
@@ -36,10 +41,22 @@ def home() -> ResponseReturnValue:
 def sign_in() -> ResponseReturnValue:
     form = Credentials()
     if form.validate_on_submit():
-        account = accounts.authenticate(form.name.data, form.password.data)
+        name = form.name.data
+        uses = limits.sign_in(name, known_browser(name))
+        try:
+            # Counted before the password is looked at: many at once are not more than one after another.
+            last = limiting.spend(*uses)
+        except TooMany as refusal:
+            form.password.errors = [str(refusal)]
+            return render_template("account/sign_in.html", form=form), refusal.status, refusal.headers
+        account = accounts.authenticate(name, form.password.data)
         if account:
-            _enter(account)
+            for use in uses:
+                limiting.give_back(*use)
+            enter(account)
             return redirect(_landing())
+        if last:
+            accounts.note_lockout(name)
         form.password.errors = ["Name and password do not belong together."]
     return render_template("account/sign_in.html", form=form), 422 if form.errors else 200
 
@@ -63,8 +80,29 @@ def setup(token: str) -> ResponseReturnValue:
     return _create(Role.ADMIN, "account/setup.html")
 
 
+@bp.route("/password/<token>", methods=["GET", "POST"])
+def password(token: str) -> ResponseReturnValue:
+    """The one-time link that an admin hands out: its person chooses a password."""
+    account = links.whose(token)
+    form = NewPassword()
+    if form.validate_on_submit():
+        try:
+            with writing():
+                account = links.redeem(token, form.password.data)
+        except Refusal as refusal:
+            form.password.errors = [str(refusal)]
+        else:
+            enter(account)
+            flash("Your new password counts from now on.", "good")
+            return redirect(_landing())
+    page = render_template("account/password.html", form=form, name=account.name)
+    return page, 422 if form.errors else 200
+
+
 @bp.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        sign_ins.end(current_user.secret)
     logout_user()
     session.clear()
     flash("You are signed out.")
@@ -84,22 +122,20 @@ def _create(role: Role, template: str) -> ResponseReturnValue:
     form = Credentials()
     if form.validate_on_submit():
         try:
+            limiting.spend(limits.sign_up())
             with writing():
                 if role is Role.ADMIN and accounts.has_admin():
                     raise Conflict("This site has an admin already. Please sign in.")
                 account = accounts.create(form.name.data, form.password.data, role, own=True)
+        except TooMany as refusal:
+            form.name.errors = [str(refusal)]
+            return render_template(template, form=form), refusal.status, refusal.headers
         except Refusal as refusal:
             form.name.errors = [str(refusal)]
         else:
-            _enter(account)
+            enter(account)
             return redirect(_landing())
     return render_template(template, form=form), 422 if form.errors else 200
-
-
-def _enter(account: Account) -> None:
-    session.clear()
-    session.permanent = True
-    login_user(Visitor(account))
 
 
 def _landing() -> str:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
-from .. import accounts, allowing, pictures, purging, reversal, review, stats
+from .. import accounts, allowing, links, pictures, purging, reversal, review, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -222,6 +222,27 @@ def erase(account_id: int) -> ResponseReturnValue:
         raise Refusal(f"Please type the name {account.name} to confirm. Nothing was deleted.")
     purging.erase(parts(), account_id, current_user.id)
     flash("The account is erased, with its pictures.", "good")
+    return redirect(url_for("admin.person", account_id=account_id))
+
+
+@bp.post("/people/<int:account_id>/link")
+def link(account_id: int) -> ResponseReturnValue:
+    """A link with which a person sets a new password. It is on this page and nowhere else."""
+    hours = current_app.config["PASSWORD_LINK_HOURS"]
+    with writing():
+        account = db.get_or_404(Account, account_id)
+        secret = links.issue(account, timedelta(hours=hours), current_user.id)
+    to = url_for("account.password", token=secret, _external=True)
+    return render_template("admin/link.html", account=account, link=to, hours=hours)
+
+
+@bp.post("/people/<int:account_id>/sign-out")
+def sign_out(account_id: int) -> ResponseReturnValue:
+    """Wherever that account is signed in, it is not any more."""
+    with writing():
+        account = db.get_or_404(Account, account_id)
+        accounts.sign_out(account, current_user.id)
+    flash(f"{account.name} is signed out everywhere.", "good")
     return redirect(url_for("admin.person", account_id=account_id))
 
 

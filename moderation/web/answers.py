@@ -65,7 +65,9 @@ def _answer(message: str, status: HTTPStatus, heading: str) -> ResponseReturnVal
 
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
-    return _answer(str(refusal), refusal.status, "That did not work")
+    answer = current_app.make_response(_answer(str(refusal), refusal.status, "That did not work"))
+    answer.headers.extend(refusal.headers)
+    return answer
 
 
 SENTENCES = {
@@ -118,7 +120,7 @@ def _harden(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     if request.endpoint != "static":
         # A page shows what may be taken down the next moment.
         response.headers.setdefault("Cache-Control", "no-store")

@@ -7,12 +7,13 @@ from flask import Blueprint, Response, abort, current_app, flash, redirect, rend
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import appeals, pictures, uploads
+from .. import appeals, limiting, pictures, uploads
 from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
 from ..models import Picture, Role, Status
 from ..shield import LEVELS, blank, shrouded
+from . import limits
 from .session import only
 
 bp = Blueprint("member", __name__)
@@ -44,9 +45,10 @@ def upload() -> ResponseReturnValue:
     if file is None or not file.filename:
         return _page("Please choose a picture first."), 422
     try:
+        limiting.spend(*limits.upload(current_user.id))
         picture = uploads.receive(parts(), current_user.id, file.read())
     except Refusal as refusal:
-        return _page(str(refusal)), refusal.status
+        return _page(str(refusal)), refusal.status, refusal.headers
     flash(OUTCOMES[picture.status], "good" if picture.status is Status.PUBLISHED else "note")
     return redirect(url_for("member.page"))
 
@@ -113,7 +115,9 @@ def send(picture: Picture, key: str, apart: bool = False) -> ResponseReturnValue
     if picture.status is Status.ESCALATED and not apart:
         return Response(blank(), mimetype="image/jpeg")
     # A picture may be taken down: a browser may keep it, but asks each time whether it still may show it.
-    answer = Response(mimetype="image/jpeg", headers={"Cache-Control": "private, no-cache"})
+    # One that is kept apart stays nowhere.
+    caching = "no-store" if apart else "private, no-cache"
+    answer = Response(mimetype="image/jpeg", headers={"Cache-Control": caching})
     at = level()
     tag = f"{key}-{at}" if at else key
     answer.set_etag(tag)

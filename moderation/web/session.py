@@ -1,24 +1,49 @@
 """Who is signed in, and the cookie that says so."""
 
+import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from ipaddress import ip_address
 
-from flask import Flask, Request, Response, abort, redirect, request, url_for
+from flask import (
+    Flask,
+    Request,
+    Response,
+    abort,
+    after_this_request,
+    current_app,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, UserMixin, current_user
+from flask_login import LoginManager, UserMixin, current_user, login_user
+from itsdangerous import BadSignature, URLSafeSerializer
 
-from ..accounts import STAFF
-from ..database import db
+from .. import sign_ins
+from ..accounts import STAFF, key_of
+from ..database import writing
 from ..models import Account, Role
+from ..sign_ins import Lifetime
 from .answers import to_software, wants_json
+
+OPEN_PAGES = {"moderator.changes", "cases.claim", "member.file", "member.thumbnail", "blocklist.look", "static"}
+"""What a page asks for by itself while it is open: it keeps nobody signed in."""
+
+KNOWN = "known"
+"""The cookie by which a browser is known that has signed in to an account before."""
+
+KNOWN_FOR = timedelta(days=180)
 
 
 class Visitor(UserMixin):  # type: ignore[misc]
     """A signed-in person, as of the beginning of the request."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, secret: str) -> None:
         self.id = account.id
+        self.secret = secret
         self.name = account.name
         self.role = account.role
         self.shield = account.shield
@@ -26,7 +51,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
         self._session = account.session
 
     def get_id(self) -> str:
-        return f"{self.id}:{self._session}"
+        return f"{self._session}:{self.secret}"
 
 
 sign_in_manager = LoginManager()
@@ -34,10 +59,63 @@ sign_in_manager = LoginManager()
 
 @sign_in_manager.user_loader  # type: ignore[untyped-decorator]
 def _load(visitor_id: str) -> Visitor | None:
-    number, _, session = visitor_id.partition(":")
-    account = db.session.get(Account, int(number)) if number.isdecimal() else None
+    account_session, _, secret = visitor_id.partition(":")
+    account = sign_ins.current(secret, lifetime(), doing=request.endpoint not in OPEN_PAGES)
     # The account's session changes with its password: whoever was signed in before is not any more.
-    return Visitor(account) if account and account.session == session else None
+    return Visitor(account, secret) if account and account.session == account_session else None
+
+
+def lifetime() -> Lifetime:
+    config = current_app.config
+    return Lifetime(timedelta(hours=config["SESSION_HOURS"]), timedelta(hours=config["SESSION_MOST_HOURS"]))
+
+
+def enter(account: Account) -> None:
+    """This browser is signed in from now on, by a secret that nobody knew before."""
+    session.clear()
+    session.permanent = True
+    with writing():
+        secret = sign_ins.begin(account, lifetime())
+    login_user(Visitor(account, secret))
+    _know(account)
+
+
+def known_browser(name: str) -> str:
+    """What tells this browser from others that have signed in to the account; empty where it never has."""
+    try:
+        key, browser = _browsers().loads(request.cookies.get(_cookies().prefixed(KNOWN), ""))
+    except (BadSignature, ValueError, TypeError):
+        return ""
+    return str(browser) if key == key_of(name) else ""
+
+
+def _know(account: Account) -> None:
+    if known_browser(account.name):
+        return
+    value = _browsers().dumps([account.key, secrets.token_hex(8)])
+
+    @after_this_request
+    def keep(response: Response) -> Response:
+        app, cookies = current_app._get_current_object(), _cookies()  # type: ignore[attr-defined]
+        response.set_cookie(
+            cookies.prefixed(KNOWN),
+            value,
+            max_age=KNOWN_FOR,
+            secure=cookies.get_cookie_secure(app),
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+def _browsers() -> URLSafeSerializer:
+    return URLSafeSerializer(current_app.secret_key or "", salt="known browser")
+
+
+def _cookies() -> "LocalHttpCookies":
+    interface = current_app.session_interface
+    assert isinstance(interface, LocalHttpCookies)
+    return interface
 
 
 @sign_in_manager.unauthorized_handler  # type: ignore[untyped-decorator]
@@ -73,6 +151,13 @@ class LocalHttpCookies(SecureCookieSessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not to_software():
             super().save_session(app, session, response)
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return self.prefixed(super().get_cookie_name(app))
+
+    def prefixed(self, name: str) -> str:
+        """The cookie's name; over HTTPS one that no other host, nor plain HTTP, can set a cookie by."""
+        return f"__Host-{name}" if self.get_cookie_secure(current_app) else name
 
     def get_cookie_secure(self, app: Flask) -> bool:
         setting = app.config["SECURE_COOKIES"]

@@ -8,10 +8,19 @@ from flask import Flask
 from moderation.models import Role
 from tests.web.conftest import Browser
 
-OPEN = {"static", "account.home", "account.sign_in", "account.sign_up", "account.sign_out", "account.setup"}
+OPEN = {
+    "static",
+    "account.home",
+    "account.sign_in",
+    "account.sign_up",
+    "account.sign_out",
+    "account.setup",
+    "account.password",
+}
 """For everybody, signed in or not."""
 
 NEEDS = {
+    "me": Role.MEMBER,
     "member": Role.MEMBER,
     "moderator": Role.MODERATOR,
     "cases": Role.MODERATOR,
@@ -23,6 +32,10 @@ NEEDS = {
 }
 """What each area asks for; None where no role lets a person in. An area that is not here fails
 the test."""
+
+
+ENDS = {"me.sign_out", "admin.sign_out"}
+"""What signs the visitor out."""
 
 
 def enters(browser: Browser, path: str, method: str) -> bool:
@@ -47,6 +60,8 @@ def test_who_may_enter_where(app: Flask, browser: Callable, sign_in: Callable, r
             allowed = role is not None and needed is not None and role.includes(needed)
             assert enters(visitor, path, method) == allowed, f"{method} {path} as {role}"
             asked += 1
+            if allowed and rule.endpoint in ENDS:
+                visitor.sign_in("pat")
     assert asked > 10
 
 
@@ -59,11 +74,26 @@ def test_a_form_from_another_site_does_nothing(sign_in: Callable) -> None:
 
 def test_every_answer_carries_the_strict_headers(sign_in: Callable) -> None:
     mona = sign_in("mona", Role.MODERATOR)
-    for path in ("/review/", "/static/style.css", "/nowhere", "/picture"):
+    for path in ("/review/", "/static/style.css", "/nowhere", "/picture", "/api/v1/check", "/review/history.csv"):
         headers = mona.get(path).headers
-        assert "default-src 'none'" in headers["Content-Security-Policy"]
-        assert "unsafe" not in headers["Content-Security-Policy"]
+        policy = headers["Content-Security-Policy"]
+        assert {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+        assert "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "camera=()" in headers["Permissions-Policy"]
+        assert "Access-Control-Allow-Origin" not in headers
+        assert "Strict-Transport-Security" not in headers  # over plain HTTP it would say nothing
+        secure = mona.get(path, base_url="https://dating.example").headers
+        assert secure["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_no_page_stays_in_a_cache(sign_in: Callable) -> None:
+    rosa = sign_in("rosa", Role.ADMIN)
+    for path in ("/sign-in", "/picture", "/account/", "/review/", "/admin/", "/admin/people", "/nowhere"):
+        assert rosa.get(path).headers["Cache-Control"] == "no-store", path
 
 
 def test_the_session_cookie_goes_over_https_only_but_for_this_very_machine(browser: Callable) -> None:
@@ -73,6 +103,10 @@ def test_the_session_cookie_goes_over_https_only_but_for_this_very_machine(brows
     assert "Secure" not in local
     assert "Secure" in public
     assert "Secure" in proxied.headers["Set-Cookie"]
+    assert local.startswith("session=")
+    assert public.startswith("__Host-session=")
+    assert "Path=/" in public
+    assert "Domain" not in public
     for cookie in (local, public):
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
