@@ -39,7 +39,7 @@ MAX_MEGAPIXELS = 40
 # Pictures that may be expensive to read (large ones, GIF, AVIF, odd headers) are read in a process of its own: the
 # most that one may take, in seconds and in megabytes (10^6 bytes) of memory, and how many are read at a time, over all
 # workers.
-DECODE_SECONDS = 1.5
+DECODE_SECONDS = 1.25
 DECODE_MB = 800
 DECODE_AT_ONCE = 2
 

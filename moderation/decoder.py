@@ -39,7 +39,7 @@ BUSY = "Many large pictures are being read at this moment. Please try again in a
 class Bounds:
     """What one picture may take: seconds, megabytes of memory; and how many are read apart at a time."""
 
-    seconds: float = 1.5
+    seconds: float = 1.25
     megabytes: int = 800
     at_once: int = 2
 
@@ -51,12 +51,13 @@ class Decoder:
         self.limits = limits
         self._bounds = bounds
         self._folder = folder
+        self._turns = threading.BoundedSemaphore(bounds.at_once)
 
     @staticmethod
     def get_ready() -> None:
         """Start what would have to be started for the first picture that is not cheap."""
-        with _one_at_a_time:
-            _helper()
+        with _helper():
+            pass
 
     def canonical(self, data: bytes) -> Image.Image:
         """As `canonical.canonical`. Raises `Refusal` also where the picture takes too much, or too many wait."""
@@ -72,8 +73,8 @@ class Decoder:
 
     def _apart(self, data: bytes) -> Image.Image:
         until = time.monotonic() + self._bounds.seconds
-        with _turn(until), self._slot(until):
-            answer = _helper().ask(data, self.limits, self._bounds)
+        with self._turn(until), _helper() as helper:
+            answer = helper.ask(data, self.limits, self._bounds)
         kind, body = answer[:1], answer[1:]
         if kind == _PICTURE:
             size = struct.unpack_from("<II", body)
@@ -83,9 +84,12 @@ class Decoder:
         raise (TooLarge if kind in (_LARGE, _DIED) else Unreadable)(body.decode())
 
     @contextlib.contextmanager
-    def _slot(self, until: float) -> Iterator[None]:
+    def _turn(self, until: float) -> Iterator[None]:
         """One of the places that all processes share; the system frees that of a process which dies."""
         with contextlib.ExitStack() as held:
+            if not self._turns.acquire(timeout=max(0.0, until - time.monotonic())):
+                raise Busy(BUSY)
+            held.callback(self._turns.release)
             while not any(_locked(held, self._folder / f"decoder.{n}.lock") for n in range(self._bounds.at_once)):
                 if time.monotonic() > until:
                     raise Busy(BUSY)
@@ -151,39 +155,35 @@ class _Helper:
         self.process.wait()
 
 
-_one_at_a_time = threading.Lock()
-_running: _Helper | None = None
+_idle: list[_Helper] = []
 
 
 @contextlib.contextmanager
-def _turn(until: float) -> Iterator[None]:
-    if not _one_at_a_time.acquire(timeout=max(0.0, until - time.monotonic())):
-        raise Busy(BUSY)
+def _helper() -> Iterator[_Helper]:
+    """A helper of this process that nobody else uses meanwhile: one that is there, else one that is started."""
     try:
-        yield
+        helper = _idle.pop()
+    except IndexError:
+        helper = _Helper()
+    if helper.process.poll() is not None:
+        helper = _Helper()
+    try:
+        yield helper
     finally:
-        _one_at_a_time.release()
-
-
-def _helper() -> _Helper:
-    """The helper of this process, started if there is none."""
-    global _running
-    if _running is None or _running.process.poll() is not None:
-        _running = _Helper()
-    return _running
+        if helper.process.poll() is None:
+            _idle.append(helper)
 
 
 def _end() -> None:
-    if _running:
-        _running.kill()
+    while _idle:
+        _idle.pop().kill()
 
 
 def _forget() -> None:
-    """A process that was forked has no helper: the one it knows is its parent's."""
-    global _running, _one_at_a_time
-    if _running:
-        _running.process.returncode = 0  # not to be waited for
-    _running, _one_at_a_time = None, threading.Lock()
+    """A process that was forked has no helpers: those that it knows are its parent's."""
+    for helper in _idle:
+        helper.process.returncode = 0  # not to be waited for
+    _idle.clear()
 
 
 atexit.register(_end)

@@ -17,7 +17,7 @@ from moderation.decoder import Bounds, Decoder
 from moderation.errors import Busy, Refusal, TooLarge, Unreadable
 from moderation.fingerprint import fingerprint
 from tests.conftest import save
-from tests.hostile.parts import SIGNATURE, chunk, header, many_scans
+from tests.hostile.parts import PNG_START, chunk, header, many_scans
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_is_read_apart_is_what_is_read_here(apart: Decoder, draw, kind):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"no picture", b"x" * 10_000_001, SIGNATURE + header(7000, 7000) + chunk(b"IDAT", b""), b"\xff\xd8\xff\xe0"],
+    [b"", b"no picture", b"x" * 10_000_001, PNG_START + header(7000, 7000) + chunk(b"IDAT", b""), b"\xff\xd8\xff\xe0"],
 )
 def test_what_is_refused_here_is_refused_there_in_the_same_words(apart: Decoder, data):
     with pytest.raises(Refusal) as here:
@@ -74,17 +74,19 @@ def test_a_picture_that_takes_too_much_memory_is_refused_and_the_next_is_read(tm
     assert narrow.canonical(draw(1, kind="GIF"))
 
 
-def test_a_process_that_dies_while_it_reads_is_told_of_and_the_next_picture_is_read(apart: Decoder, draw):
+def test_a_process_that_dies_while_it_reads_is_told_of_and_the_next_picture_is_read(apart: Decoder, draw, monkeypatch):
+    monkeypatch.setattr(decoder, "_idle", [])
     apart.canonical(draw(1))
-    helper = decoder._running
-    assert helper
+    (helper,) = decoder._idle
     # Both: the one that waits for the other, and the one that reads.
     killer = threading.Timer(0.3, os.killpg, (helper.process.pid, signal.SIGKILL))
     killer.start()
     with pytest.raises(TooLarge):
         apart.canonical(many_scans(4000, 4000, 2000))
     killer.join()
+    assert decoder._idle == []
     assert apart.canonical(draw(1))
+    decoder._end()
 
 
 def test_all_processes_on_a_folder_take_turns_and_who_waits_too_long_is_told(tmp_path: Path, draw):
@@ -133,10 +135,10 @@ from moderation.canonical import Limits
 
 apart = decoder.Decoder(Limits(), decoder.Bounds(seconds=20), Path(tempfile.mkdtemp()))
 apart._apart(Path(sys.argv[1]).read_bytes())
-print(decoder._running.process.pid, flush=True)
+print(decoder._idle[0].process.pid, flush=True)
 if not (child := os.fork()):
     apart._apart(Path(sys.argv[1]).read_bytes())
-    print(decoder._running.process.pid, flush=True)
+    print(decoder._idle[0].process.pid, flush=True)
     sys.exit()
 os.waitpid(child, 0)
 if sys.argv[2] == "killed":
@@ -166,9 +168,8 @@ def _lives(pid: int) -> bool:
 
 def test_the_helper_knows_no_settings(apart: Decoder, draw, monkeypatch):
     monkeypatch.setenv("MODERATION_SECRET_KEY", "hush")
-    monkeypatch.setattr(decoder, "_running", None)
+    monkeypatch.setattr(decoder, "_idle", [])
     apart.canonical(draw(1))
-    helper = decoder._running
-    assert helper
+    (helper,) = decoder._idle
     assert b"hush" not in Path(f"/proc/{helper.process.pid}/environ").read_bytes()
     helper.kill()
