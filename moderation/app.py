@@ -5,7 +5,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import Migrate, downgrade, upgrade
 
@@ -22,8 +21,7 @@ from .known_good import KnownGoodList
 from .matching import Policy, Zone
 from .onshow import OnShow
 from .parts import Parts
-
-MIGRATIONS = Path(__file__).parent / "migrations"
+from .schema import MIGRATIONS
 
 
 def create_app(folder: str | os.PathLike[str] | None = None, **settings: object) -> Flask:
@@ -65,11 +63,6 @@ def migrate_back(revision: str) -> None:
     """Bring the current app's database back to the tables of an earlier revision."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     downgrade(revision=revision)
-
-
-def revisions() -> list[str]:
-    """Of the tables, the first one first."""
-    return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
 
 
 def _parts(app: Flask, place: Path) -> Parts:

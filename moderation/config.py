@@ -120,6 +120,13 @@ THREADS = 4
 # Reverse proxies in front whose X-Forwarded-For, -Proto and -Host are trusted.
 PROXIES = 0
 
+# How the server logs to standard error: "text", errors alone, for people; "json", a line for each event and request.
+LOG_FORMAT = "text"
+
+# Whether programs on this very machine may ask for /metrics without a token. Not so where a proxy on this machine
+# passes on requests of others without an X-Forwarded-For.
+METRICS_LOCAL = True
+
 # Whether session cookies go over HTTPS only: True, False, or "auto", which makes an exception for plain HTTP on
 # this very machine.
 SECURE_COOKIES = "auto"

@@ -78,6 +78,11 @@ class Replica:
             self.catch_up()
             return len(self._matcher)
 
+    @property
+    def version(self) -> int:
+        """Of the list, up to which this copy is."""
+        return self._version
+
     def catch_up(self) -> None:
         # On a connection of its own, to see only what is committed: a row that
         # is rolled back later must never enter the copy.

@@ -25,7 +25,9 @@ LARGEST = 256_000_000
 """Bytes of one part of a backup at most; what is larger is none of ours."""
 
 AUDIT = "audit"
-"""The log: it tells of starts on an empty site too."""
+
+WORTH = ("accounts", "decisions", "entries", "pictures")
+"""Tables that make a site worth keeping; others tell of starts and of attempts to sign in."""
 
 COUNTERS = "counters"
 """The versions of the lists: always there, so that who waits to write finds them, and never loaded with its epochs."""
@@ -80,7 +82,7 @@ def examine(path: Path) -> Backup:
 def is_empty() -> bool:
     """Whether nobody has done anything yet on the site whose database this is."""
     with db.engine.connect() as connection:
-        kept = [table for table in tables(connection) if table.name not in (COUNTERS, AUDIT)]
+        kept = [table for table in tables(connection) if table.name in WORTH]
         return not any(connection.execute(sa.select(sa.literal(1)).select_from(one).limit(1)).first() for one in kept)
 
 

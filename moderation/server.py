@@ -7,10 +7,12 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
-from . import review
+from . import logs, metrics, review
 from .context import EXTENSION
 from .database import db
+from .logs import JsonLines
 from .parts import Parts
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,19 @@ class Server(BaseApplication):  # type: ignore[misc]
         return app
 
 
-def serve(make_app: Any, host: str, port: int, workers: int, threads: int) -> None:
-    """Serve until stopped by a signal."""
+class JsonLogger(Logger):  # type: ignore[misc]
+    """gunicorn's own lines, in JSON like all others."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonLines())
+
+
+def serve(make_app: Any, host: str, port: int, workers: int, threads: int, log_format: str = "text") -> None:
+    """Serve until stopped by a signal: SIGTERM ends what was begun and stops, SIGHUP starts the workers anew."""
+    counters = metrics.share()
+    logs.configure(log_format)
     options = {
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": workers,
@@ -51,7 +64,10 @@ def serve(make_app: Any, host: str, port: int, workers: int, threads: int) -> No
         "loglevel": "warning",
         "control_socket_disable": True,
         "post_worker_init": lambda worker: take_care(worker.wsgi),
+        "on_exit": lambda _arbiter: metrics.stop(counters),
     }
+    if log_format == "json":
+        options["logger_class"] = JsonLogger
     Server(make_app, options).run()
 
 
@@ -61,6 +77,7 @@ def warm_up(app: Flask) -> None:
     parts: Parts = app.extensions[EXTENSION]
     warnings.filterwarnings("ignore", module="PIL")  # of what is broken in a file, of which strangers send any amount
     parts.decoder.get_ready()
+    metrics.counted()
     with app.app_context():
         len(parts.blocklist)
         len(parts.on_show)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from . import metrics
 from .blocklist import pack, unpack
 from .canonical import canonical, encode, thumbnail
 from .columns import now
@@ -79,6 +80,7 @@ def _keep(parts: Parts, *files: bytes) -> list[str]:
         return [parts.store.put(file) for file in files]
     except OSError as error:
         log.exception("A picture file could not be stored.")
+        metrics.went_wrong("store")
         raise Unavailable("Pictures cannot be stored at this moment. Please try again in some minutes.") from error
 
 
@@ -125,10 +127,11 @@ def publish(parts: Parts, picture_id: int) -> Picture:
             # The decision that sent the picture here learns where it arrived.
             pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
             db.session.execute(pending.values(after=picture.status))
+        occasion = _occasion(picture_id)
         db.session.add(
             Check(
                 picture_id=picture_id,
-                occasion=_occasion(picture_id),
+                occasion=occasion,
                 verdict=verdict,
                 entry_id=found.gravest.id if found.gravest else None,
                 known_good_id=found.known_good,
@@ -138,6 +141,7 @@ def publish(parts: Parts, picture_id: int) -> Picture:
                 matches=_matches(found.hits, parts.policy),
             )
         )
+    metrics.checked(occasion, verdict, milliseconds / 1000, failure is not None)
     return get(picture_id)
 
 

@@ -16,7 +16,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from moderation import config
+
 from .conftest import PASSWORD
+
+UNLIMITED = {f"MODERATION_{name}": "0" for name in vars(config) if name.startswith("LIMIT_")}
+"""What tests do comes from few people at one address."""
 
 
 @dataclass
@@ -36,7 +41,7 @@ def serving(instance: Path, *words: str, stderr: int | None = None, **environmen
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "moderation", "serve", "--port", str(port), "--instance", str(instance), *words],
-        env=os.environ | {"MODERATION_DURABLE": "false"} | environment,
+        env=os.environ | UNLIMITED | {"MODERATION_DURABLE": "false"} | environment,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
     )

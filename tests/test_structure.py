@@ -19,7 +19,7 @@ LAYERS = {
         "errors passwords canonical weighing views verify fingerprint index multi_index engines matching drawing shield"
     ),
     "a process of its own": "decoder",
-    "storage: no rules": "columns database models filestore instance config",
+    "storage: no rules": "columns database models filestore instance config metrics schema logs",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
         "judging reach similar uploads audit accounts sign_ins links limiting review allowing escalation "

@@ -17,6 +17,7 @@ import click
 from .. import accounts, audit, config
 from ..app import create_app, migrate
 from ..database import db, writing
+from ..logs import FORMATS
 from . import Failure, instance_folder, instance_option
 
 HOST = "127.0.0.1"
@@ -26,8 +27,11 @@ HOST = "127.0.0.1"
 @click.option("--host", default=HOST, show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", type=click.IntRange(1, 64), help="Worker processes  [default: the setting WORKERS]")
+@click.option(
+    "--log-format", type=click.Choice(FORMATS), help="How to log to standard error  [default: the setting LOG_FORMAT]"
+)
 @instance_option
-def serve(host: str, port: int, workers: int | None) -> None:
+def serve(host: str, port: int, workers: int | None, log_format: str | None) -> None:
     """Run the site."""
     _check_free(host, port)
     folder = instance_folder()
@@ -47,7 +51,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
     from .. import server
 
     make_app = functools.partial(create_app, folder)
-    server.serve(make_app, host, port, workers or app.config["WORKERS"], app.config["THREADS"])
+    workers, log_format = workers or app.config["WORKERS"], log_format or app.config["LOG_FORMAT"]
+    server.serve(make_app, host, port, workers, app.config["THREADS"], log_format)
 
 
 @click.command()

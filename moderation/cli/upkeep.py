@@ -10,10 +10,11 @@ from flask import current_app
 from .. import backup as writing_down
 from .. import doctor as examining
 from .. import purging, refingerprinting, restoring
-from ..app import migrate, migrate_back, revisions
+from ..app import migrate, migrate_back
 from ..context import parts
 from ..database import db
 from ..errors import Refusal
+from ..schema import revisions
 from . import with_app
 from .common import AnyPath, complain, counted, progress, quietly
 

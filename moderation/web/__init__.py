@@ -17,7 +17,22 @@ from ..fingerprint import LOW_DETAIL
 from ..models import Role
 from ..pictures import number_held
 from ..shield import LEVELS
-from . import account, admin, answers, api, audit, blocklist, cases, escalated, me, member, moderator, words
+from . import (
+    access,
+    account,
+    admin,
+    answers,
+    api,
+    audit,
+    blocklist,
+    cases,
+    escalated,
+    health,
+    me,
+    member,
+    moderator,
+    words,
+)
 from .session import LocalHttpCookies, sign_in_manager
 
 csrf = CSRFProtect()
@@ -48,9 +63,11 @@ def init_app(app: Flask) -> None:
     for area in (account, me, member, moderator, cases, escalated, blocklist, admin, audit):
         app.register_blueprint(area.bp)
     app.register_blueprint(api.bp)
+    app.register_blueprint(health.bp)
     csrf.exempt(api.bp)  # what a browser sends along by itself counts for nothing there
 
     answers.init_app(app)
+    access.init_app(app)
     app.url_defaults(_static_version)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= words.FILTERS

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from .. import metrics
 from ..errors import Refusal
 
 HEADERS = {
@@ -106,12 +107,14 @@ def read_rest(most: int = 64_000_000) -> None:
 
 def _database_error(error: sa.exc.OperationalError) -> ResponseReturnValue:
     current_app.logger.error("The database does not answer: %s", error.orig)
+    metrics.went_wrong("database")
     message = "The site is busy at this moment. Nothing was changed. Please try again in a minute."
     return _answer(message, HTTPStatus.SERVICE_UNAVAILABLE, "Please try again")
 
 
 def _defect(error: Exception) -> ResponseReturnValue:
     current_app.logger.exception("A request failed.", exc_info=error)
+    metrics.went_wrong("defect")
     message = "Something went wrong on our side. It has been written down. Please try again."
     return _answer(message, HTTPStatus.INTERNAL_SERVER_ERROR, "Our fault")
 

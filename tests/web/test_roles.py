@@ -16,6 +16,9 @@ OPEN = {
     "account.sign_out",
     "account.setup",
     "account.password",
+    "health.alive",
+    "health.ready",
+    "health.figures",  # to this very machine, or with a token
 }
 """For everybody, signed in or not."""
 

@@ -1,0 +1,22 @@
+"""The revisions of the tables: those that this version knows, and the one that the database has."""
+
+from functools import cache
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """The first one first."""
+    return tuple(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())[::-1]
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """The database's; None where it has no tables yet."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")))

@@ -1,0 +1,115 @@
+"""The real server under requests: counting together, logging, stopped and started anew without a refused request."""
+
+import json
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from moderation.metrics import MEMORY
+from moderation.models import Role
+from tests.server import Visitor, serving
+
+
+def test_processes_count_together_and_leave_nothing_behind(app, instance, person, draw) -> None:
+    person("ana")
+    folders = set(MEMORY.glob("moderation-metrics-*"))
+    with serving(instance) as server:
+        for number in range(6):  # each over a connection of its own, to whichever worker
+            with Visitor(server.address) as visitor:
+                visitor.sign_in("ana").upload(draw(number, 160))
+        with Visitor(server.address) as visitor:
+            text = visitor.get("/metrics").text
+            assert visitor.get("/readyz").status == 200
+    assert 'moderation_checks_total{occasion="upload",verdict="publish"} 6.0' in text
+    assert re.search(r'moderation_requests_total\{method="POST",route="/picture",status="302"\} 6\.0', text)
+    assert set(MEMORY.glob("moderation-metrics-*")) == folders
+
+
+def test_the_log_is_a_line_of_json_for_each_request(app, instance, person, draw) -> None:
+    person("Ana.Maria", Role.MODERATOR)
+    with serving(instance, "--log-format", "json", stderr=subprocess.PIPE) as server:
+        with Visitor(server.address) as visitor:
+            visitor.sign_in("Ana.Maria").upload(draw(1, 160))
+            visitor.get("/review/pictures/1?seen=Ana.Maria")
+        server.process.terminate()
+        said = server.process.stderr.read().decode()
+    lines = [json.loads(line) for line in said.splitlines()]
+    requests = [line for line in lines if line["logger"] == "moderation.access"]
+    assert {"method": "POST", "route": "/picture", "status": 302}.items() <= requests[-2].items()
+    assert requests[-1]["route"] == "/review/pictures/<int:picture_id>"
+    assert requests[-1]["account"] == 1
+    assert len({line["request"] for line in requests}) == len(requests)
+    assert "Maria" not in said
+    assert [line["level"] for line in lines if line["level"] == "error"] == []
+
+
+class Crowd:
+    """People who ask without a pause, some over connections that they keep, until they are stopped."""
+
+    def __init__(self, address: str, size: int = 4) -> None:
+        self.answers: list[int] = []
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+        self._people = [threading.Thread(target=self._ask, args=(address, number % 2 == 0)) for number in range(size)]
+        for one in self._people:
+            one.start()
+
+    def _ask(self, address: str, keep: bool) -> None:
+        with Visitor(address, keep) as visitor:
+            while not self._stop.is_set():
+                try:
+                    self.answers.append(visitor.get("/sign-in").status)
+                except OSError as error:
+                    self.failures.append(repr(error))
+
+    def wait_for(self, more: int) -> None:
+        wanted, deadline = len(self.answers) + more, time.monotonic() + 60
+        while len(self.answers) < wanted:
+            assert time.monotonic() < deadline, f"{len(self.answers)} answers, {self.failures[:3]}"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._stop.set()
+        for one in self._people:
+            one.join()
+
+
+def workers(server) -> set[int]:
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return {int(pid) for pid in children.split()}
+
+
+def test_a_reload_under_requests_refuses_none(app, instance) -> None:
+    with serving(instance) as server:
+        before = workers(server)
+        crowd = Crowd(server.address)
+        try:
+            crowd.wait_for(20)
+            server.process.send_signal(signal.SIGHUP)
+            deadline = time.monotonic() + 60
+            while workers(server) & before:
+                assert time.monotonic() < deadline, "The old workers are still there."
+                time.sleep(0.05)
+            crowd.wait_for(20)
+        finally:
+            crowd.stop()
+    assert crowd.failures == []
+    assert set(crowd.answers) == {200}
+
+
+def test_a_stop_answers_what_was_begun(app, instance, person, draw) -> None:
+    person("ana")
+    picture = draw(1, 2000)
+    with serving(instance) as server, Visitor(server.address) as visitor:
+        visitor.sign_in("ana").get("/picture")
+        answers: list[int] = []
+        upload = threading.Thread(target=lambda: answers.append(visitor.upload(picture).status))
+        upload.start()
+        time.sleep(0.05)
+        server.process.terminate()
+        upload.join()
+        assert server.process.wait(timeout=60) == 0
+    assert answers == [302]
