@@ -1,8 +1,9 @@
 """The shield: what a moderator sees of a picture before pressing on it, grey and blurred."""
 
+from functools import cache
 from io import BytesIO
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from .canonical import encode
 
@@ -21,6 +22,14 @@ SENT = 96
 def blank() -> bytes:
     """A JPEG that shows nothing, in the place of what is kept apart."""
     return encode(Image.new("L", (SENT, SENT), 128))
+
+
+@cache
+def instead(sentence: str) -> bytes:
+    """A JPEG with a sentence on it, in the place of a picture whose file is not there."""
+    image = Image.new("L", (2 * SENT, 2 * SENT), 96)
+    ImageDraw.Draw(image).multiline_text((SENT, SENT), sentence, 255, anchor="mm", align="center", font_size=20)
+    return encode(image)
 
 
 def shrouded(file: bytes, level: int) -> bytes:

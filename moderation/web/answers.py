@@ -1,5 +1,6 @@
 """Answers when something is not as asked, for people, our script and other software; what every answer carries."""
 
+import errno
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -30,6 +31,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(sa.exc.OperationalError, _database_error)
+    app.register_error_handler(OSError, _system_error)
     app.register_error_handler(Exception, _defect)
     app.after_request(_harden)
 
@@ -109,6 +111,19 @@ def _database_error(error: sa.exc.OperationalError) -> ResponseReturnValue:
     current_app.logger.error("The database does not answer: %s", error.orig)
     metrics.went_wrong("database")
     message = "The site is busy at this moment. Nothing was changed. Please try again in a minute."
+    return _answer(message, HTTPStatus.SERVICE_UNAVAILABLE, "Please try again")
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What passes when there is room again."""
+
+
+def _system_error(error: OSError) -> ResponseReturnValue:
+    if error.errno not in FULL:
+        return _defect(error)
+    current_app.logger.error("Nothing can be written: %s.", error.strerror)
+    metrics.went_wrong("store")
+    message = "There is no room at this moment. Nothing was changed. Please try again in some minutes."
     return _answer(message, HTTPStatus.SERVICE_UNAVAILABLE, "Please try again")
 
 

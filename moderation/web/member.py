@@ -2,17 +2,18 @@
 
 from datetime import timedelta
 from functools import lru_cache
+from http import HTTPStatus
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import appeals, limiting, pictures, uploads
+from .. import appeals, limiting, metrics, pictures, uploads
 from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
 from ..models import Picture, Role, Status
-from ..shield import LEVELS, blank, shrouded
+from ..shield import LEVELS, blank, instead, shrouded
 from . import limits
 from .session import only
 
@@ -114,6 +115,8 @@ def send(picture: Picture, key: str, apart: bool = False) -> ResponseReturnValue
     """One of the picture's files, as far as the shield lets it be seen; an escalated picture's only if `apart`."""
     if picture.status is Status.ESCALATED and not apart:
         return Response(blank(), mimetype="image/jpeg")
+    if picture.purged:
+        return _instead("This picture's\nfile is deleted")
     # A picture may be taken down: a browser may keep it, but asks each time whether it still may show it.
     # One that is kept apart stays nowhere.
     caching = "no-store" if apart else "private, no-cache"
@@ -124,10 +127,16 @@ def send(picture: Picture, key: str, apart: bool = False) -> ResponseReturnValue
     if tag not in request.if_none_match:
         try:
             answer.data = _shrouded(key, at) if at else parts().store.get(key)
-        except KeyError:
-            current_app.logger.error("The picture file %s is missing.", key)
-            abort(404)
+        except (KeyError, OSError) as error:
+            metrics.went_wrong("file missing" if isinstance(error, KeyError) else "store")
+            current_app.logger.error("The picture file %s cannot be read: %s.", key, type(error).__name__)
+            return _instead("This picture's\nfile is missing")
     return answer.make_conditional(request)
+
+
+def _instead(sentence: str) -> ResponseReturnValue:
+    """A picture that says why there is none: pages look as ever, and when the file is back, so is the picture."""
+    return Response(instead(sentence), HTTPStatus.NOT_FOUND, mimetype="image/jpeg")
 
 
 @lru_cache(maxsize=4096)  # about 1 kB each, and every open grid asks for the same ones

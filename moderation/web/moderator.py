@@ -95,6 +95,7 @@ def picture(picture_id: int) -> ResponseReturnValue:
         "moderator/picture.html",
         card=cards.cards(parts(), [found])[0],
         picture=found,
+        missing=not found.purged and not parts().store.has(found.file),
         checks=pictures.checks(picture_id),
         decisions=pictures.decisions_on(picture_id),
         found=similar(parts(), unpack(found.fingerprint), STRIP, found) if found.fingerprint else None,
