@@ -20,6 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from . import metrics
 from .canonical import UPLOAD_FORMATS, Limits, canonical, check_bytes, encode
 from .errors import Busy, Refusal, TooLarge, Unreadable
 from .fingerprint import Fingerprint, fingerprint, fingerprint_bytes
@@ -81,6 +82,7 @@ class Decoder:
             return Image.frombytes("RGB", size, memoryview(body)[8:])
         if kind in (_LONG, _DIED):
             log.warning("A picture of %d bytes was not read: %s", len(data), "time" if kind == _LONG else "memory")
+            metrics.went_wrong("decoding")
         raise (TooLarge if kind in (_LARGE, _DIED) else Unreadable)(body.decode())
 
     @contextlib.contextmanager

@@ -62,7 +62,7 @@ def answered(method: str, route: str, status: int, seconds: float) -> None:
 
 
 def went_wrong(kind: str) -> None:
-    """Something could not be done: "check", "database", "store", "file missing" or "defect"."""
+    """Something could not be done: "check", "database", "decoding", "store", "file missing" or "defect"."""
     counted().errors.labels(kind).inc()
 
 

@@ -14,6 +14,7 @@ from .context import EXTENSION
 from .database import db
 from .logs import JsonLines
 from .parts import Parts
+from .patience import PatientWorker
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def serve(make_app: Any, host: str, port: int, workers: int, threads: int, log_f
     options = {
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": workers,
-        "worker_class": "gthread",
+        "worker_class": PatientWorker,
         "threads": threads,
         "timeout": 60,
         "graceful_timeout": 20,

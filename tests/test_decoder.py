@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from prometheus_client import REGISTRY
 
 from moderation import decoder
 from moderation.canonical import UPLOAD_FORMATS, Limits, canonical
@@ -57,11 +58,13 @@ def test_a_picture_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path:
     slow = bounded(tmp_path, seconds=0.6)
     endless = many_scans(4000, 4000, 2000)
     slow.canonical(draw(1, kind="GIF"))  # the helper is there
+    counted = REGISTRY.get_sample_value("moderation_errors_total", {"kind": "decoding"}) or 0
     started = time.monotonic()
     with pytest.raises(Unreadable, match="takes too long"):
         slow.canonical(endless)
     assert time.monotonic() - started < 3
     assert "was not read: time" in caplog.text
+    assert REGISTRY.get_sample_value("moderation_errors_total", {"kind": "decoding"}) == counted + 1
     assert slow.canonical(draw(1, kind="GIF")).size == (480, canonical(draw(1)).height)
 
 

@@ -18,8 +18,8 @@ LAYERS = {
     "pure: no database, no files": (
         "errors passwords canonical weighing views verify fingerprint index multi_index engines matching drawing shield"
     ),
-    "a process of its own": "decoder",
     "storage: no rules": "columns database models filestore instance config metrics schema logs",
+    "a process of its own": "decoder",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
         "judging reach similar uploads audit accounts sign_ins links limiting review allowing escalation "
@@ -27,7 +27,7 @@ LAYERS = {
         "doctor"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
-    "edges": "context web app server demo cli __init__ __main__",
+    "edges": "context web app patience server demo cli __init__ __main__",
 }
 """From the ground up; a module imports only what stands before it. A new module declares its layer here."""
 

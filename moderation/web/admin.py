@@ -23,9 +23,13 @@ from . import charts
 from .answers import wants_json
 from .exports import export
 from .session import only
+from .words import file_name
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 bp.before_request(only(Role.ADMIN))
+
+FLASHED = 5
+"""Files of an import of which the page behind it says what came of each."""
 
 RANGES = {"1": "24 hours", "7": "7 days", "30": "30 days", "90": "90 days", "all": "All"}
 
@@ -274,7 +278,7 @@ def _read(files: Iterable[FileStorage]) -> tuple[list[tuple[str, Fingerprint]], 
     named: list[tuple[str, Fingerprint]] = []
     unread: list[tuple[str, str]] = []
     for file in files:
-        name = (file.filename or "")[:255]
+        name = file_name(file.filename)
         try:
             named.append((name, fingerprint(parts().decoder.canonical(file.read()))))
         except Refusal as refusal:
@@ -289,8 +293,7 @@ def _imported(decision: Decision, unread: Sequence[tuple[str, str]]) -> Response
     if good:
         sentence += f" {good} known-good {'picture looks' if good == 1 else 'pictures look'} like these: still allowed."
     flash(sentence, f"undo:{decision.id}")
-    for name, sentence in unread:
-        flash(f"{name}: {sentence}", "bad")
+    _flash_some([(f"{name}: {why}", "bad") for name, why in unread], "more files could not be read")
     return redirect(url_for("blocklist.index", show="imported"))
 
 
@@ -300,16 +303,20 @@ def allow() -> ResponseReturnValue:
     note = " ".join(request.form.get("note", "").split())[:200]
     picture_id = request.form.get("picture", type=int)
     files = [file for file in request.files.getlist("file") if file.filename]
+    said: list[tuple[str, str]] = []
     if picture_id:
-        _flash_added(f"Picture {picture_id}", allowing.add_picture(parts(), picture_id, note, current_user.id))
+        added = allowing.add_picture(parts(), picture_id, note, current_user.id)
+        said.append((_added(f"Picture {picture_id}", added), "good"))
     elif not files:
         raise Refusal("Please choose a picture first.")
     for file in files:
-        name = (file.filename or "")[:255]
+        name = file_name(file.filename)
         try:
-            _flash_added(name, allowing.add_file(parts(), file.read(), name, note, current_user.id))
+            added = allowing.add_file(parts(), file.read(), name, note, current_user.id)
+            said.append((_added(name, added), "good"))
         except Refusal as refusal:
-            flash(f"{name}: {refusal}", "bad")
+            said.append((f"{name}: {refusal}", "bad"))
+    _flash_some(said, "more files were looked at; those that are known good now stand below")
     return redirect(url_for("blocklist.known_good"))
 
 
@@ -320,9 +327,17 @@ def disallow(known_id: int) -> ResponseReturnValue:
     return redirect(url_for("blocklist.known_good"))
 
 
-def _flash_added(what: str, added: allowing.Added) -> None:
+def _added(what: str, added: allowing.Added) -> str:
     hit = f" Entry {added.entry_id} would have stopped it." if added.entry_id else ""
-    flash(f"{what} is known good from now on: it is never refused or held.{hit}", "good")
+    return f"{what} is known good from now on: it is never refused or held.{hit}"
+
+
+def _flash_some(said: Sequence[tuple[str, str]], rest: str) -> None:
+    """Flash the first few: they travel in a cookie, and browsers throw one of more than 4 kB away."""
+    for sentence, category in said[:FLASHED]:
+        flash(sentence, category)
+    if len(said) > FLASHED:
+        flash(f"{len(said) - FLASHED} {rest}.", "note")
 
 
 @bp.route("/people/<int:account_id>/decisions", methods=["GET", "POST"])

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from flask import Flask, Response, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 
 from .. import metrics
 from ..errors import Refusal
@@ -30,6 +31,7 @@ HEADERS = {
 def init_app(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ParseException, lambda error: _http_error(BadRequest()))
     app.register_error_handler(sa.exc.OperationalError, _database_error)
     app.register_error_handler(OSError, _system_error)
     app.register_error_handler(Exception, _defect)

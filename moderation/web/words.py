@@ -1,5 +1,6 @@
 """Figures and states in plain words, for the templates."""
 
+import re
 from datetime import datetime
 
 from ..columns import now
@@ -41,6 +42,16 @@ def exact(moment: datetime) -> str:
 def count(number: int, one: str, many: str) -> str:
     """`3 | count("copy", "copies")` is "3 copies"."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def file_name(sent: str | None) -> str:
+    """The name that a file was sent under, as it may be shown and stored: its last part, cut in the middle if long.
+
+    What is not printed, line ends and marks that turn text around among it, is replaced.
+    """
+    last = re.split(r"[/\\]", sent or "")[-1].strip()
+    plain = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in last) or "a file"
+    return plain if len(plain) <= 80 else f"{plain[:60]}…{plain[-19:]}"
 
 
 def ordinal(number: int) -> str:

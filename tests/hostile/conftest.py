@@ -15,6 +15,8 @@ from .site import Member
 @pytest.fixture
 def site(app: Flask, instance: Path) -> Iterator[str]:
     """The site that the test's `app` looks into."""
+    # Members here send more than anybody would.
+    (instance / "config.py").write_text("LIMIT_UPLOADS = LIMIT_UPLOADS_ADDRESS = 0\n")
     with served(instance) as address:
         yield address
 

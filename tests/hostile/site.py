@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from tests.conftest import PASSWORD
 
@@ -82,11 +82,12 @@ class Member:
 
 
 def form(token: str, *files: tuple[str, str, str, bytes]) -> bytes:
-    """The body of a form with the token and files: field, name, content type, content. Names as browsers write them."""
+    """The body of a form with the token and files: field, name, content type, content."""
     parts = [(b'name="csrf_token"', token.encode())]
     for field, name, kind, content in files:
-        quoted = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-        parts.append((f'name="{field}"; filename="{quoted}"\r\nContent-Type: {kind}'.encode(), content))
+        plain = name.isascii() and name.isprintable() and '"' not in name and "\\" not in name
+        called = f'filename="{name}"' if plain else f"filename*=UTF-8''{quote(name, safe='')}"
+        parts.append((f'name="{field}"; {called}\r\nContent-Type: {kind}'.encode(), content))
     edge = f"--{BOUNDARY}".encode()
     return (
         b"".join(

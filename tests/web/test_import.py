@@ -83,3 +83,23 @@ def test_without_files_it_says_so(root: Browser) -> None:
     assert answer.status_code == 422
     assert "Please choose the pictures first." in answer.text
     assert root.post("/admin/import", json=True).json == {"error": "Please choose the pictures first."}
+
+
+def test_names_of_files_are_kept_such_that_any_database_and_page_can_show_them(
+    root: Browser, draw: Callable, database: object
+) -> None:
+    name = "a/new\u2028line\0 \u202e" + "x" * 300 + ".jpg"
+    answer = root.post("/admin/import", file=FileStorage(BytesIO(draw(1)), name), go="")
+    assert "Blocked 1 picture" in answer.text
+    (entry,) = db.session.query(Entry)
+    assert entry.source == f"new\ufffdline\ufffd \ufffd{'x' * 49}…{'x' * 15}.jpg"
+    assert "a file is known good" in root.post("/admin/known-good", file=FileStorage(BytesIO(draw(2)), " ")).text
+
+
+def test_of_many_files_that_cannot_be_read_the_first_are_named(root: Browser, draw: Callable) -> None:
+    good = FileStorage(BytesIO(draw(1)), "good.jpg")
+    bad = [FileStorage(BytesIO(b"no picture"), f"{'long ' * 20}{number}.jpg") for number in range(60)]
+    answer = root.post("/admin/import", file=[good, *bad], go="")
+    assert "Blocked 1 picture" in answer.text
+    assert answer.text.count("This file is not a picture that we can read.") == 5
+    assert "55 more files could not be read." in answer.text
