@@ -264,6 +264,7 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
         for hit in copies(parts, blocklist.known_by(entry), direct):
             found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
 
+    db.session.rollback()  # what was found may have come after this session began to read
     spared = {id_ for id_, hits in found.items() if _is_known_good(parts, id_, hits)} if len(parts.known_good) else ()
     with writing():
         version = bump(PICTURES)

@@ -57,6 +57,7 @@ ON_BOTH = {
     "test_law2",
     "test_limiting",
     "test_migrations",
+    "test_races",
     "test_replica",
     "test_reversal",
     "test_review",

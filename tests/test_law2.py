@@ -13,12 +13,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 from PIL import Image, ImageOps
 
-from moderation import review
+from moderation import allowing, review
 from moderation.app import create_app
 from moderation.blocklist import Blocklist, pack
 from moderation.canonical import canonical
@@ -35,15 +34,10 @@ from moderation.replica import PICTURES, bump
 from moderation.uploads import receive
 
 from .conftest import TESTING, near_copy, save
+from .races import mosaic
 
 RACES = 2000
 SLIPPED = (Status.PENDING, Status.HELD, Status.PUBLISHED)
-
-
-def mosaic(seed: int) -> bytes:
-    """A picture of soft patches; no two come near each other, and it takes little time to make and to read."""
-    patches = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), np.uint8)
-    return save(Image.fromarray(patches).resize((96, 96), Image.Resampling.BICUBIC), quality=85)
 
 
 def add_account(name: str, role: Role = Role.MEMBER) -> Account:
@@ -269,6 +263,26 @@ def test_an_upload_made_while_a_mark_looks_is_taken_down(parts, another_process,
     )
     review.mark(interrupted, marked, cleo, None)
     assert [status(copy) for copy in copies] == [Status.REFUSED]
+
+
+def test_an_upload_committed_while_a_mark_looks_is_taken_down_where_there_are_known_good_pictures(
+    app, parts, another_process, cast
+):
+    ana, ben, cleo = cast
+    allowing.add_file(parts, mosaic(9), "nine.jpg", "", ana)
+    marked = receive(parts, ana, mosaic(1)).id
+
+    def die() -> None:
+        raise Crash
+
+    def elsewhere() -> None:
+        """In a session of its own: that of the mark has begun to read, and sees nothing of this."""
+        with app.app_context(), pytest.raises(Crash):
+            receive(meanwhile(another_process, before=die), ben, near_copy(mosaic(1)))
+
+    review.mark(meanwhile_sweeping(parts, before=elsewhere), marked, cleo, None)
+    assert status(newest()) is Status.REFUSED
+    assert newest() != marked
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
