@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from .folders import Reading, Unread
+from .weighing import is_cheap
 
 CHUNK = 16
 """Files that a worker is given at a time: a task costs about a millisecond, a picture about two."""
@@ -32,6 +33,15 @@ AHEAD = 4
 """Chunks for each worker that are in hand at a time, so that none waits while an answer is fetched."""
 
 
+DIED = "The process that read this file died of it: it is too large, or hostile."
+
+SECONDS = 60.0
+"""That one file may take. The process that reads it is ended then, and the others are read."""
+
+LARGE = 20 * 1000 * 1000
+"""Bytes of a file above which it is not even looked at to see whether it is cheap to read."""
+
+
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -42,23 +52,28 @@ def read_all(
 ) -> Generator[Reading, None, None]:
     """Each file's reading, in the order of the paths, as they come.
 
-    `read` is a function that can be pickled and does not raise. A file that kills the process which reads it gives
-    a sentence too.
+    `read` is a function that can be pickled and does not raise. A file that kills the process which reads it, or takes
+    more than `SECONDS`, gives a sentence too.
     """
     workers = min(workers or cores(), -(-len(paths) // CHUNK))
     here = 0
     for reading in _here(paths, read, forever=workers < 2):
         here += 1
         yield reading
-    yield from _spread(paths[here:], read, workers)
+    yield from _spread(paths[here:], read, max(1, workers))
 
 
 def _here(paths: Sequence[Path], read: Callable[[Path], Reading], forever: bool) -> Iterator[Reading]:
-    """The readings of the first files, until it is worth starting workers for those that are left."""
+    """The readings of the first files, until it is worth starting workers for those that are left.
+
+    Or until one comes that may take long: this process could not be ended for it.
+    """
     spent = 0.0
     for number, path in enumerate(paths):
         each = spent / (number - 1) if number > FIRST else LEAST
         if not forever and each * (len(paths) - number) > WORTH_IT:
+            return
+        if not _cheap(path):
             return
         started = time.perf_counter()
         reading = read(path)
@@ -91,7 +106,7 @@ def _over_workers(
     try:
         for chunk in chunks:
             with _undisturbed():
-                waiting.append(pool.submit(_read_chunk, read, chunk))
+                waiting.append(pool.submit(_read_chunk, read, chunk, SECONDS))
             if len(waiting) >= AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -105,13 +120,15 @@ def _one_by_one(paths: Sequence[Path], read: Callable[[Path], Reading]) -> Itera
     try:
         for path in paths:
             try:
+                started = time.monotonic()
                 with _undisturbed():
-                    answer = pool.submit(read, path)
-                reading = answer.result()
+                    answer = pool.submit(_read_chunk, read, [path], SECONDS)
+                (reading,) = answer.result()
             except BrokenProcessPool:
                 pool.shutdown()
                 pool = _pool(1)
-                reading = Unread(path, "The process that read this file died of it: it is too large, or hostile.")
+                long = time.monotonic() - started >= SECONDS
+                reading = Unread(path, f"Reading this file takes more than {SECONDS:g} seconds." if long else DIED)
             yield reading
     finally:
         pool.shutdown(cancel_futures=True)
@@ -154,5 +171,20 @@ def _undisturbed() -> Iterator[None]:
         handler(signal.SIGINT, came[0])
 
 
-def _read_chunk(read: Callable[[Path], Reading], paths: Sequence[Path]) -> list[Reading]:
-    return [read(path) for path in paths]
+def _read_chunk(read: Callable[[Path], Reading], paths: Sequence[Path], seconds: float) -> list[Reading]:
+    """In a worker, which the system ends when a file takes longer than that."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    readings = []
+    for path in paths:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        readings.append(read(path))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return readings
+
+
+def _cheap(path: Path) -> bool:
+    """Whether reading the file is known to take little; or not to be possible, which is told at once."""
+    try:
+        return not path.is_file() or (path.stat().st_size <= LARGE and is_cheap(path.read_bytes()))
+    except OSError:
+        return True

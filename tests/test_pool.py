@@ -15,6 +15,7 @@ from moderation.errors import Refusal
 from moderation.fingerprint import fingerprint_bytes
 from moderation.folders import PictureFile, Reading, Unread, expand, find, read, read_whole
 from moderation.pool import read_all
+from tests.hostile.parts import many_scans
 
 
 @pytest.fixture
@@ -162,6 +163,28 @@ def test_a_file_that_kills_its_process_does_not_stop_the_others(tmp_path, worker
     failed = [reading for reading in readings if reading.error != "fine"]
     assert [reading.path.name for reading in failed] == ["7"]
     assert failed[0].error.startswith("The process that read this file died")
+
+
+def test_a_file_that_takes_too_long_does_not_stop_the_others(tmp_path, draw, workers, monkeypatch):
+    monkeypatch.setattr(pool, "SECONDS", 1.0)
+    paths = [tmp_path / f"{number}.jpg" for number in range(40)]
+    for number, path in enumerate(paths):
+        path.write_bytes(many_scans(4000, 4000, 2000) if number in (0, 20) else draw(number % 3, size=64))
+    readings = list(read_all(paths, read, workers=2))
+    assert [reading.path for reading in readings] == paths
+    failed = [reading for reading in readings if isinstance(reading, Unread)]
+    assert [(one.path.name, one.error) for one in failed] == [
+        (name, "Reading this file takes more than 1 seconds.") for name in ("0.jpg", "20.jpg")
+    ]
+
+
+def test_a_single_file_that_may_take_long_is_read_by_a_process_that_can_be_ended(tmp_path, draw, monkeypatch):
+    monkeypatch.setattr(pool, "SECONDS", 0.5)
+    (tmp_path / "a.jpg").write_bytes(many_scans(4000, 4000, 2000))
+    (tmp_path / "b.gif").write_bytes(draw(1, kind="GIF"))
+    slow, quick = read_all([tmp_path / "a.jpg", tmp_path / "b.gif"], read)
+    assert slow.error == "Reading this file takes more than 0.5 seconds."
+    assert isinstance(quick, PictureFile)
 
 
 def test_workers_can_be_started_while_other_threads_run(tmp_path, workers):

@@ -1,5 +1,6 @@
 """Hostile and broken files, posted to the real server: each has its sentence, and only a picture is kept of it."""
 
+import json
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -9,13 +10,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from moderation import tokens
 from moderation.canonical import SIDE, THUMBNAIL_SIDE
+from moderation.database import writing
 from moderation.decoder import TOO_LONG, TOO_MUCH
-from moderation.models import Picture
+from moderation.models import Picture, Role
 from moderation.parts import Parts
 from moderation.web.member import OUTCOMES
 
 from .files import MARK, HostileFile, corpus, sample
+from .parts import many_scans
 from .site import Answer, Member, decoders, memory, workers
 
 SENTENCES = {*OUTCOMES.values(), TOO_LONG, TOO_MUCH}
@@ -129,3 +133,32 @@ def segments(jpeg: bytes) -> list[int]:
         found.append(marker)
         place += 2 + length
     return found
+
+
+@pytest.mark.only("sqlite")
+def test_at_every_other_door_too_a_bomb_has_its_sentence_and_the_next_picture_is_read(
+    member: Callable[..., Member], parts: Parts, draw: Callable
+) -> None:
+    root = member("root", Role.ADMIN)
+    with writing():
+        key = {"Authorization": f"Bearer {tokens.create('test')}"}
+    bomb = many_scans(6000, 6000, 300)
+
+    imported = root.post(
+        "/admin/import",
+        ("file", "bomb.jpg", "image/jpeg", bomb),
+        ("file", "fine.gif", "image/gif", draw(1, kind="GIF")),
+    )
+    assert imported.status == 200
+    assert f"bomb.jpg: {TOO_LONG}" in imported.text
+    assert "This blocks 1 picture" in imported.text
+
+    searched = root.post("/review/search", ("file", "a.jpg", "image/jpeg", bomb))
+    assert (searched.status, searched.sentence) == (422, TOO_LONG)
+    assert root.post("/review/search", ("file", "a.gif", "image/gif", draw(2, kind="GIF"))).status == 200
+
+    asked = root.send("POST", "/api/v1/check", bomb, key)
+    assert (asked.status, json.loads(asked.text)["detail"]) == (422, TOO_LONG)
+    for kind in ("JPEG", "AVIF"):
+        asked = root.send("POST", "/api/v1/check", draw(3, kind=kind), key)
+        assert (asked.status, json.loads(asked.text)["verdict"]) == (200, "publish")
