@@ -18,12 +18,12 @@ LAYERS = {
     "pure: no database, no files": (
         "errors passwords canonical weighing views verify fingerprint index multi_index engines matching drawing shield"
     ),
-    "storage: no rules": "columns database models filestore instance config metrics schema logs",
+    "storage: no rules": "columns database models filestore instance config settings metrics schema logs",
     "a process of its own": "decoder",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
         "judging reach similar uploads audit accounts sign_ins links limiting review allowing escalation "
-        "refingerprinting pictures cards entries claims appeals tokens stats whatif reversal backup restoring purging "
+        "refingerprinting pictures cards entries claims appeals statements tokens stats whatif reversal backup restoring purging "
         "doctor"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",

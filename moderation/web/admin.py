@@ -18,6 +18,7 @@ from ..fingerprint import Fingerprint, fingerprint
 from ..matching import Policy, Zone
 from ..models import Account, Decision, Role
 from ..reach import plan
+from ..settings import Group, groups, shown
 from ..whatif import what_if
 from . import charts
 from .answers import wants_json
@@ -149,6 +150,15 @@ TABLES: dict[str, Callable[[datetime | None, datetime], Table]] = {
     "offenders": _offenders,
 }
 """What can be had as CSV, by name."""
+
+
+@bp.get("/settings")
+def settings() -> ResponseReturnValue:
+    """Every setting as it holds now, with what it does."""
+    sections: dict[str, list[Group]] = {}
+    for group in groups():
+        sections.setdefault(group.section, []).append(group)
+    return render_template("admin/settings.html", sections=sections, shown=shown)
 
 
 @bp.get("/people")

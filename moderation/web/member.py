@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, current_app, flash, redirect, rend
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import appeals, limiting, metrics, pictures, uploads
+from .. import appeals, limiting, metrics, pictures, statements, uploads
 from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
@@ -64,6 +64,14 @@ def appeal(picture_id: int) -> ResponseReturnValue:
     return redirect(url_for("member.page"))
 
 
+@bp.get("/picture/<int:picture_id>/statement.json")
+def statement(picture_id: int) -> ResponseReturnValue:
+    """Why an own picture is down, for whoever wants to keep it or send it on."""
+    picture = pictures.find(picture_id)
+    said = statements.statement(picture) if picture and picture.member_id == current_user.id else None
+    return said or abort(404)
+
+
 @bp.get("/pictures/<int:picture_id>")
 def file(picture_id: int) -> ResponseReturnValue:
     picture = _visible(picture_id)
@@ -91,6 +99,8 @@ def _page(error: str = "", appeal_error: str = "") -> str:
         error=error,
         appeal_error=appeal_error,
         may_ask=lambda picture: appeals.may_ask(picture, window()),
+        ask_until=lambda picture: appeals.down_since(picture) + window(),
+        statement=statements.statement,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from html import unescape
 
 import pytest
+from flask import Flask
 
 from moderation import accounts, review, uploads
 from moderation.database import db, writing
@@ -305,3 +306,11 @@ def test_an_admin_erases_a_member_after_typing_the_name(ada: Browser, parts: Par
 def test_admins_do_not_erase_themselves(ada: Browser):
     me = db.session.query(Account).one().id
     assert ada.post(f"/admin/people/{me}/erase", name="ada").status_code == 422
+
+
+def test_the_settings_are_shown_with_what_they_do_and_what_was_changed(app: Flask, ada: Browser) -> None:
+    app.config["GRID_PAGE"] = 24
+    page = ada.get("/admin/settings").text
+    assert "Pictures on a page of the grid." in page
+    assert re.search(r"<code>GRID_PAGE</code> <strong>24</strong>.*changed, usually 48", page)
+    assert app.config["SECRET_KEY"] not in page

@@ -128,3 +128,28 @@ def test_a_browser_asks_each_time_and_gets_the_picture_once(sign_in: Callable, d
     again = mia.get(f"/pictures/{pictures()[0].id}", headers={"If-None-Match": first.headers["ETag"]})
     assert again.status_code == 304
     assert not again.data
+
+
+def test_all_about_a_refusal_is_said_with_its_reference_and_can_be_kept(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    sign_in("mona", Role.MODERATOR).post(f"/review/pictures/{arrive(draw(1))}/mark")
+    mia = sign_in("mia")
+    mia.upload(near_copy(draw(1)))
+    page = mia.get("/picture").text
+    assert "<dt>Reference</dt><dd>picture-2</dd>" in page
+    assert "You can ask once, until " in page
+    kept = mia.get("/picture/2/statement.json").json
+    assert kept["automated_decision"] == "AUTOMATED_DECISION_FULLY"
+    assert kept["decision_ground"] == "DECISION_GROUND_INCOMPATIBLE_CONTENT"
+    assert mia.get("/picture/1/statement.json").status_code == 404
+    assert sign_in("eve").get("/picture/2/statement.json").status_code == 404
+
+
+def test_a_copy_that_a_sweep_took_down_is_said_to_have_gone_automatically(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    mia = sign_in("mia")
+    mia.upload(draw(1))
+    sign_in("mona", Role.MODERATOR).post(f"/review/pictures/{arrive(near_copy(draw(1)))}/mark")
+    assert "<strong>Taken down</strong> automatically" in mia.get("/picture").text
