@@ -19,7 +19,7 @@ from .engines import ENGINES
 from .filestore import Folder
 from .known_good import KnownGoodList
 from .matching import Policy, Zone
-from .onshow import OnShow
+from .onshow import Down, OnShow
 from .parts import Parts
 from .schema import MIGRATIONS
 
@@ -71,6 +71,7 @@ def _parts(app: Flask, place: Path) -> Parts:
         store=Folder(place / config["PICTURE_STORE"], config["DURABLE"]),
         blocklist=Blocklist(ENGINES[config["INDEX_ENGINE"]]),
         on_show=OnShow(),
+        down=Down(),
         known_good=KnownGoodList(),
         codes=Codes(),
         policy=Policy(

@@ -13,6 +13,7 @@ from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
 from .matching import Verdict
 from .models import (
+    DOWN,
     Account,
     Action,
     Appeal,
@@ -21,7 +22,6 @@ from .models import (
     Entry,
     Kind,
     Picture,
-    Status,
 )
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
@@ -30,8 +30,6 @@ from .uploads import publish
 
 LENGTH = 500
 """Characters of an appeal at most."""
-
-DOWN = (Status.REFUSED, Status.REMOVED)
 
 _OPEN = (
     Appeal.picture.has(sa.and_(Picture.status.in_(DOWN), Picture.purged.is_(None))),

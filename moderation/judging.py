@@ -83,12 +83,12 @@ def near_escalated(hits: list[Hit], policy: Policy) -> bool:
     return db.session.scalars(apart.limit(1)).first() is not None
 
 
-def copies(parts: Parts, blocked: Fingerprint, direct: bool) -> Iterator[Hit]:
+def copies(parts: Parts, blocked: Fingerprint, direct: bool, down: bool = False) -> Iterator[Hit]:
     """The pictures that are or may come on show and are candidates for a blocked one, by the same relation.
 
-    With `direct`, by direct views alone.
+    With `direct`, by direct views alone; with `down`, of those that were refused or taken down.
     """
-    return _candidates(parts, blocked, direct, parts.on_show, Picture)
+    return _candidates(parts, blocked, direct, parts.down if down else parts.on_show, Picture)
 
 
 def known_good_near(parts: Parts, blocked: Fingerprint) -> set[int]:

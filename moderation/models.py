@@ -47,6 +47,10 @@ SWEPT = (Status.PENDING, Status.HELD, Status.PUBLISHED, Status.REPLACED)
 """Pictures that are or may come on show, or still lie before moderators: a mark's sweep covers them."""
 
 
+DOWN = (Status.REFUSED, Status.REMOVED)
+"""Pictures that are shown to nobody but their members and those who decide."""
+
+
 class Kind(StrEnum):
     """What a person decided."""
 

@@ -1,13 +1,13 @@
-"""The pictures that are or may come on show: this process's copy of their codes, for the sweep."""
+"""The pictures that are or may come on show, and those that are down: this process's copies of their codes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
 from .fingerprint import Fingerprint
 from .index import ScanEngine
 from .matching import Matcher
-from .models import SWEPT, FingerprintRow, Picture
+from .models import DOWN, SWEPT, FingerprintRow, Picture, Status
 from .replica import PICTURES, Change, Replica
 
 
@@ -16,6 +16,7 @@ class OnShow(Replica):
 
     counter = PICTURES
     weak_by_hash = True
+    states: Collection[Status] = SWEPT
 
     def __init__(self) -> None:
         super().__init__(lambda: Matcher(ScanEngine(), further=ScanEngine(), known_are_uploads=True))
@@ -27,6 +28,14 @@ class OnShow(Replica):
             .outerjoin(row, Picture.fingerprint_id == row.id)
             .where(Picture.version > after, Picture.version <= upto)
         )
+        if after < 0:  # there is nothing yet that could have gone
+            changed = changed.where(Picture.status.in_(self.states))
         for id_, status, views, detail, pixels, recipe in connection.execute(changed):
-            there = status in SWEPT and views is not None  # not so when it is purged, or could not be fingerprinted
+            there = status in self.states and views is not None  # not so when it is purged, or could not be fingerprinted
             yield Change(id_, Fingerprint.unpack(views, detail, pixels, recipe) if there else None)
+
+
+class Down(OnShow):
+    """What was refused or taken down, which only the reverse image search asks for: read when it first does."""
+
+    states = DOWN

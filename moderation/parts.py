@@ -9,7 +9,7 @@ from .decoder import Decoder
 from .filestore import FileStore
 from .known_good import KnownGoodList
 from .matching import Policy
-from .onshow import OnShow
+from .onshow import Down, OnShow
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Parts:
     store: FileStore
     blocklist: Blocklist
     on_show: OnShow
+    down: Down
     known_good: KnownGoodList
     codes: Codes
     policy: Policy

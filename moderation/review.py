@@ -18,6 +18,7 @@ from .fingerprint import Fingerprint
 from .judging import AT_ONCE, allowed, copies, known_good_near
 from .matching import Verdict
 from .models import (
+    DOWN,
     SWEPT,
     Action,
     Decision,
@@ -261,8 +262,10 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
     for entry in (*decision.entries, *decision.withdrawals):
         if entry.withdrawn:
             continue
-        for hit in copies(parts, blocklist.known_by(entry), direct):
-            found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
+        # What may be against the law leaves the pages of what is down, too.
+        for down in (False, True) if entry.apart else (False,):
+            for hit in copies(parts, blocklist.known_by(entry), direct, down):
+                found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
 
     db.session.rollback()  # what was found may have come after this session began to read
     spared = {id_ for id_, hits in found.items() if _is_known_good(parts, id_, hits)} if len(parts.known_good) else ()
@@ -275,8 +278,14 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
         for picture_id, hits in sorted(found.items()):
             picture = get(picture_id)
             exempt = exempt_from(picture_id)
-            counting = [(verdict, entry) for verdict, entry in hits if not entry.withdrawn and entry.id not in exempt]
-            if picture.status not in SWEPT or not counting or picture_id in spared:
+            counting = [
+                (verdict, entry)
+                for verdict, entry in hits
+                if not entry.withdrawn
+                and entry.id not in exempt
+                and (picture.status in SWEPT or (entry.apart and picture.status in DOWN))
+            ]
+            if not counting or picture_id in spared:
                 continue
             verdict, entry = max(counting, key=lambda hit: hit[0].gravity)
             near = verdict is Verdict.HOLD and picture.decision is None

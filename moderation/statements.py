@@ -6,9 +6,9 @@ Article 24(5) sets up. It holds nothing about people: no name, no distance, no o
 
 import sqlalchemy as sa
 
-from .appeals import DOWN, down_since
+from .appeals import down_since
 from .database import db
-from .models import Action, Picture, Status
+from .models import DOWN, Action, Picture, Status
 from .review import INDECENT
 
 PICTURE = "CONTENT_TYPE_IMAGE"

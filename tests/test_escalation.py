@@ -41,6 +41,18 @@ def test_an_escalated_picture_leaves_every_grid_with_its_copies(
         assert {one.id for one in pictures.newest(show, None, 50)} <= {other}
 
 
+def test_copies_that_are_down_already_are_kept_apart_too_and_are_down_again_when_released(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, eve: int
+) -> None:
+    first = arrive(draw(1))
+    review.mark(parts, first, ana, None)
+    refused = arrive(near_copy(draw(1)))
+    decision = escalation.escalate(parts, first, ana, "a child")
+    assert [status(one) for one in (first, refused)] == [Status.ESCALATED] * 2
+    review.undo(parts, decision.id, eve)
+    assert [status(one) for one in (first, refused)] == [Status.REMOVED, Status.REFUSED]
+
+
 def test_a_copy_that_comes_later_is_kept_apart_at_the_door_and_so_is_a_near_match(
     parts: Parts, arrive: Callable, draw: Callable, ana: int
 ) -> None:

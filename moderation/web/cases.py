@@ -9,7 +9,7 @@ from ..blocklist import unpack
 from ..context import parts
 from ..errors import Refusal
 from ..fingerprint import fingerprint
-from ..models import Decision, Picture, Role, Status
+from ..models import DOWN, Decision, Picture, Role, Status
 from ..similar import similar
 from .answers import wants_json
 from .moderator import STRIP
@@ -53,7 +53,7 @@ def case(picture_id: int) -> ResponseReturnValue:
     picture = pictures.find(picture_id) or abort(404)
     if picture.status is Status.ESCALATED:
         return redirect(url_for("escalated.picture", picture_id=picture_id))
-    appeal = picture.appeal if picture.appeal and picture.status in appeals.DOWN else None
+    appeal = picture.appeal if picture.appeal and picture.status in DOWN else None
     checks = pictures.checks(picture_id)
     matched = next((check for check in checks if check.entry_id), None)
     match = next((one for one in matched.matches if one.entry_id == matched.entry_id), None) if matched else None

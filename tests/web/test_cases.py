@@ -116,14 +116,39 @@ def test_a_search_by_picture_or_by_file_finds_the_same_photograph_on_other_accou
     first, copy, _ = arrive(draw(1)), arrive(near_copy(draw(1))), arrive(draw(2))
     ben = sign_in("ben", Role.MODERATOR)
     by_picture = ben.get(f"/review/search?picture={first}").text
-    assert "The same photograph is on 1 other account" in by_picture
+    assert "1 other account has uploaded the same photograph: a sign of fake profiles." in by_picture
     assert f'href="/review/pictures/{copy}"' in by_picture
     file = FileStorage(BytesIO(near_copy(draw(1), scale=0.5)), "a.jpg")
     by_file = ben.post("/review/search", file=file).text
-    assert "on 2 other accounts" in by_file
+    assert "2 accounts have uploaded the same photograph: a sign" in by_file
     bad = ben.post("/review/search", file=FileStorage(BytesIO(b"no"), "a.jpg"))
     assert bad.status_code == 422
     assert db.session.query(Picture).count() == 3
+
+
+def test_a_search_finds_what_was_refused_or_taken_down_too_and_nothing_that_is_escalated(
+    parts: Parts, sign_in: Callable, arrive: Callable, draw: Callable, ana: int
+) -> None:
+    marked = arrive(draw(1))
+    ben = sign_in("ben", Role.MODERATOR)
+    search = f"/review/search?picture={arrive(draw(2))}"
+    assert "No other picture looks like it." in ben.get(search).text  # the copies of the lists are read
+    decision = review.mark(parts, marked, ana, None)
+    refused = arrive(near_copy(draw(1)))
+
+    def found() -> list[tuple[int, str]]:
+        file = FileStorage(BytesIO(near_copy(draw(1), scale=0.5)), "a.jpg")
+        page = ben.post("/review/search", file=file).text.partition('<ul class="thumbnails">')[2]
+        items = page.partition("</ul>")[0].split("<li>")[1:]
+        chips = [re.findall(r'class="chip">([^<]+)<', item) for item in items]
+        numbers = [int(re.search(r"/review/pictures/(\d+)", item)[1]) for item in items]
+        return sorted(zip(numbers, (chip[0] if chip else "" for chip in chips), strict=True))
+
+    assert found() == [(marked, "taken down"), (refused, "refused")]
+    review.undo(parts, decision.id, ana)
+    assert found() == [(marked, ""), (refused, "refused")]
+    ben.post(f"/review/pictures/{marked}/escalate")
+    assert found() == []
 
 
 def test_an_own_second_copy_is_no_other_account(
