@@ -31,7 +31,9 @@ class OnShow(Replica):
         if after < 0:  # there is nothing yet that could have gone
             changed = changed.where(Picture.status.in_(self.states))
         for id_, status, views, detail, pixels, recipe in connection.execute(changed):
-            there = status in self.states and views is not None  # not so when it is purged, or could not be fingerprinted
+            there = (
+                status in self.states and views is not None
+            )  # not so when it is purged, or could not be fingerprinted
             yield Change(id_, Fingerprint.unpack(views, detail, pixels, recipe) if there else None)
 
 

@@ -1,14 +1,14 @@
 """What happened, in numbers: one query per figure. A day is a day of UTC."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import quantiles
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
 
 from .database import db
 from .matching import Verdict
@@ -136,6 +136,15 @@ class Day:
     uploads: int
     refused: int
     removed: int
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What was done against indecent pictures on a day."""
+
+    date: date
+    refused: int  # uploads, automatically
+    marked: int  # pictures, by moderators, where that stands
 
 
 @dataclass(frozen=True)
@@ -393,11 +402,30 @@ def per_day(since: Since, until: datetime) -> list[Day]:
         .group_by(day)
     )
     found = {row[0]: Day(*row) for row in db.session.execute(counted)}
+    return [found.get(one) or Day(one, 0, 0, 0) for one in _dates(since, until, found)]
+
+
+def stopped_per_day(since: Since, until: datetime) -> list[Stopped]:
+    """Every day of that time, by when it was done."""
+    refused = _by_day(
+        Check.created, Check.occasion == Occasion.UPLOAD, Check.verdict == Verdict.REFUSE, within(Check, since)
+    )
+    marked = _by_day(Decision.created, Decision.kind == Kind.MARK, Decision.undone.is_(None), within(Decision, since))
+    dates = _dates(since, until, [*refused, *marked])
+    return [Stopped(one, refused.get(one, 0), marked.get(one, 0)) for one in dates]
+
+
+def _by_day(moment: InstrumentedAttribute[datetime], *where: sa.ColumnElement[bool]) -> dict[date, int]:
+    day = sa.func.date(moment, type_=sa.Date)
+    return {row[0]: row[1] for row in db.session.execute(sa.select(day, sa.func.count()).where(*where).group_by(day))}
+
+
+def _dates(since: Since, until: datetime, found: Iterable[date]) -> list[date]:
+    """Every day of that time; of all time, from the first found on."""
     last = until.astimezone(UTC).date()
     begins = since.start if isinstance(since, Period) else since
     first = begins.astimezone(UTC).date() if begins else min(found, default=last)
-    dates = [first + timedelta(number) for number in range((last - first).days + 1)]
-    return [found.get(one) or Day(one, 0, 0, 0) for one in dates]
+    return [first + timedelta(number) for number in range((last - first).days + 1)]
 
 
 def distances(since: Since, widest: int) -> Distances:

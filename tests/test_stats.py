@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from moderation import appeals, blocklist, review, stats, uploads
+from moderation.columns import now
 from moderation.database import db, writing
 from moderation.matching import Hit, Policy, Verdict, Zone
 from moderation.models import (
@@ -376,6 +377,20 @@ def test_every_day_is_there(add_check: Make) -> None:
     assert stats.per_day(since, NOW) == lately
     before = [Day(date(2026, 3, 5), 1, 0, 0), Day(date(2026, 3, 6), 0, 0, 0)]
     assert stats.per_day(None, NOW) == before + lately
+
+
+def test_what_was_refused_and_marked_is_told_by_the_day_it_was_done(
+    parts: Parts, upload: Make, draw: Callable, mona: int
+) -> None:
+    moment = now()
+    first = upload(draw(1))
+    assert [(day.refused, day.marked) for day in stats.stopped_per_day(None, moment)] == [(0, 0)]
+    decision = review.mark(parts, first, mona, None)
+    upload(near_copy(draw(1)))
+    week = stats.stopped_per_day(stats.start(7, moment), moment)
+    assert [(day.refused, day.marked) for day in week] == [(0, 0)] * 6 + [(1, 1)]
+    review.undo(parts, decision.id, mona)
+    assert stats.stopped_per_day(None, moment)[-1].marked == 0
 
 
 def test_what_is_older_is_not_counted(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:

@@ -23,8 +23,8 @@ LAYERS = {
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
         "judging reach similar uploads audit accounts sign_ins links limiting review allowing escalation "
-        "refingerprinting pictures cards entries claims appeals statements tokens stats whatif reversal backup restoring "
-        "purging doctor"
+        "refingerprinting pictures cards entries claims appeals statements tokens stats whatif reversal backup "
+        "restoring purging doctor"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app patience server demo cli __init__ __main__",

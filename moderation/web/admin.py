@@ -56,6 +56,7 @@ def statistics() -> ResponseReturnValue:
     days, since = _range(moment)
     other = _other(policy)
     distances = stats.distances(since, policy.widest)
+    stopped = stats.stopped_per_day(since, moment)
     return render_template(
         "admin/statistics.html",
         days=days,
@@ -63,6 +64,8 @@ def statistics() -> ResponseReturnValue:
         since=since,
         figures=stats.figures(since),
         uploads_chart=charts.uploads_per_day(stats.per_day(since, moment)),
+        stopped_chart=charts.stopped_per_day(stopped) if any(day.refused or day.marked for day in stopped) else "",
+        bar=charts.bar,
         distances=distances,
         distances_chart=charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
         entries=stats.most_matched(since, ENTRIES),
@@ -115,6 +118,36 @@ def _uploads(since: datetime | None, moment: datetime) -> Table:
     return ("day", "uploads", "refused", "removed"), rows
 
 
+def _stopped(since: datetime | None, moment: datetime) -> Table:
+    return ("day", "refused", "marked"), (astuple(day) for day in stats.stopped_per_day(since, moment))
+
+
+def _figures(since: datetime | None, moment: datetime) -> Table:
+    """What the cards say, and what they would have said of the period before."""
+    periods = [stats.figures(since), stats.figures(stats.before(since, moment)) if since else None]
+
+    def row(name: str, of: Callable[[stats.Figures], object]) -> Sequence[object]:
+        return name, *(of(figures) if figures else "" for figures in periods)
+
+    rows = [
+        row("uploads", lambda one: one.uploads),
+        row("refused", lambda one: one.outcomes.refused),
+        row("removed", lambda one: one.outcomes.removed),
+        row("stopped_at_the_door", lambda one: one.outcomes.stopped),
+        row("marked", lambda one: one.marked),
+        row("swept", lambda one: one.swept),
+        row("could_not_be_compared", lambda one: one.failures.pictures),
+        row("check_p50_milliseconds", lambda one: one.check_times and one.check_times.p50),
+        row("check_p95_milliseconds", lambda one: one.check_times and one.check_times.p95),
+        row("decision_median_seconds", lambda one: one.decision_times and one.decision_times.median),
+        row("decision_p90_seconds", lambda one: one.decision_times and one.decision_times.p90),
+        row("appeals_upheld", lambda one: one.appeals.upheld),
+        row("appeals_overturned", lambda one: one.appeals.overturned),
+        row("false_positive_rate", lambda one: one.false_positives),
+    ]
+    return ("figure", "in_this_period", "in_the_one_before"), rows
+
+
 def _distances(since: datetime | None, moment: datetime) -> Table:
     found = stats.distances(since, parts().policy.widest).by_bits
     return ("dhash_bits", "refused", "held", "unconfirmed"), (astuple(one) for one in found)
@@ -142,7 +175,9 @@ def _offenders(since: datetime | None, moment: datetime) -> Table:
 
 
 TABLES: dict[str, Callable[[datetime | None, datetime], Table]] = {
+    "figures": _figures,
     "uploads": _uploads,
+    "stopped": _stopped,
     "distances": _distances,
     "entries": _entries,
     "views": _views,

@@ -10,6 +10,7 @@ from ..context import parts
 from ..errors import Refusal
 from ..fingerprint import fingerprint
 from ..models import DOWN, Decision, Picture, Role, Status
+from ..review import INDECENT
 from ..similar import similar
 from .answers import wants_json
 from .moderator import STRIP
@@ -69,6 +70,7 @@ def case(picture_id: int) -> ResponseReturnValue:
         mine=claim.account_id == current_user.id,
         may_decide=not appeal or appeals.may_decide(appeal, current_user.id),
         queue="appeals" if appeal else "near",
+        usual_reason=INDECENT,
         record=pictures.record(picture.member_id),
         decisions=pictures.decisions_on(picture_id),
         found=similar(parts(), unpack(picture.fingerprint), STRIP, picture) if picture.fingerprint else None,

@@ -7,10 +7,11 @@ and letters are the style sheet's.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 from markupsafe import Markup
 
-from ..stats import Day, Distances
+from ..stats import Day, Distances, Stopped
 
 PLOT = 200
 """Height of the bars' room, in CSS pixels."""
@@ -23,6 +24,12 @@ NARROW, WIDE = 280, 640
 
 MOST_BARS = 92
 """Of more days than these, several share a bar."""
+
+
+D = TypeVar("D")
+
+UNITS = {1: "", 7: "a bar is a week", 28: "a bar is four weeks"}
+"""What is said below a chart, by how many days share a bar."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class Threshold:
 
 def uploads_per_day(days: Sequence[Day]) -> Markup:
     """What became of the uploads of each day; of a long time, of several days together."""
-    length = next((length for length in (1, 7) if len(days) <= length * MOST_BARS), 28)
+    length = _together(days)
     spans = list(_spans(days, length))
     series = (Series("Let in or waiting", 1), Series("Taken down later", 3), Series("Refused at the door", 2))
     bars = [
@@ -68,7 +75,31 @@ def uploads_per_day(days: Sequence[Day]) -> Markup:
         f"Uploads, {_long(days[0].date, days[-1].date)}: {kept + removed + refused:,} in all, "
         f"{refused:,} refused at the door, {removed:,} taken down later."
     )
-    return chart(said, "Uploaded", series, bars, unit={1: "", 7: "a bar is a week", 28: "a bar is four weeks"}[length])
+    return chart(said, "Uploaded", series, bars, unit=UNITS[length])
+
+
+def stopped_per_day(days: Sequence[Stopped]) -> Markup:
+    """What was refused automatically and what moderators marked, on each day; of a long time, of several together."""
+    length = _together(days)
+    series = (Series("Refused automatically", 2), Series("Marked by moderators", 1))
+    bars = [
+        Bar(
+            _short(span[0].date),
+            _long(span[0].date, span[-1].date),
+            (sum(day.refused for day in span), sum(day.marked for day in span)),
+        )
+        for span in _spans(days, length)
+    ]
+    refused, marked = (sum(bar.values[number] for bar in bars) for number in range(2))
+    said = f"{_long(days[0].date, days[-1].date)}: {refused:,} refused automatically, {marked:,} marked by moderators."
+    return chart(said, "Day", series, bars, unit=UNITS[length])
+
+
+def bar(number: int, most: int) -> Markup:
+    """A thin bar for a table's cell, as long as the number is of the most; the number itself stands beside it."""
+    width = f"{100 * number / most:.1f}%" if most else "0"
+    drawn = _tag("rect", width=width, height="100%", class_="series-1")
+    return _tag("svg", drawn, class_="share", height="8", aria_hidden="true")
 
 
 def distances(found: Distances, refuse_within: int, hold_within: int) -> Markup:
@@ -229,7 +260,12 @@ def _table(first: str, series: Sequence[Series], bars: Sequence[Bar]) -> Markup:
     return _tag("details", _tag("summary", "Show as a table"), _tag("div", table, class_="scroll", tabindex=0))
 
 
-def _spans(days: Sequence[Day], length: int) -> Iterable[Sequence[Day]]:
+def _together(days: Sequence[object]) -> int:
+    """How many days share a bar."""
+    return next((length for length in (1, 7) if len(days) <= length * MOST_BARS), 28)
+
+
+def _spans(days: Sequence[D], length: int) -> Iterable[Sequence[D]]:
     """So many days at a time. The last is a whole one."""
     for end in range((len(days) - 1) % length + 1, len(days) + 1, length):
         yield days[max(end - length, 0) : end]

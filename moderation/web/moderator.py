@@ -111,7 +111,8 @@ def mark(picture_id: int) -> ResponseReturnValue:
         spare = set(request.form.getlist("listed", type=int)) - ticked
     elif (found := reach(parts(), review.markable(picture_id, _seen()))).large:
         return _ask(found, picture_id)
-    return _decided(review.mark(parts(), picture_id, current_user.id, _seen(), spare=spare), picture_id)
+    reason = " ".join(request.form.get("reason", "").split())[:200] or review.INDECENT
+    return _decided(review.mark(parts(), picture_id, current_user.id, _seen(), reason, spare), picture_id)
 
 
 @bp.post("/pictures/<int:picture_id>/approve")

@@ -11,7 +11,7 @@ from moderation import accounts, review, uploads
 from moderation.database import db, writing
 from moderation.models import Account, Decision, Entry, Picture, Role, Status
 from moderation.parts import Parts
-from moderation.web.admin import milliseconds, percent
+from moderation.web.admin import TABLES, milliseconds, percent
 from tests.conftest import near_copy, status
 from tests.web.conftest import Browser
 
@@ -73,7 +73,8 @@ def test_the_cards_explain_themselves(ada: Browser, parts: Parts, arrive: Callab
     assert cards["Could not be compared"] == ("0", "Every upload could be compared.")
     assert cards["Check time"][0].endswith(" ms")
     assert cards["Blocklist entries"] == ("1", "In force.")
-    assert page.count("<svg") == 2
+    assert cards["Appeals decided"] == ("0", "0 upheld, 0 overturned.")
+    assert page.count('<figure class="chart">') == 3
 
 
 def test_figures_go_back_as_far_as_is_asked(ada: Browser) -> None:
@@ -217,13 +218,16 @@ def test_every_chart_and_table_can_be_had_as_csv(
     review.mark(parts, arrive(draw(1)), mona, None)
     arrive(near_copy(draw(1)))
     names = re.findall(r'href="/admin/statistics/(\w+).csv\?days=7"', ada.get("/admin/?days=7").text)
-    assert sorted(names) == ["distances", "entries", "moderators", "offenders", "uploads", "views"]
+    assert sorted(names) == sorted(TABLES)
     files = {name: ada.get(f"/admin/statistics/{name}.csv?days=7") for name in names}
     assert {file.mimetype for file in files.values()} == {"text/csv"}
     assert files["uploads"].text.splitlines()[0] == "day,uploads,refused,removed"
     assert files["uploads"].text.splitlines()[-1].endswith(",2,1,1")
     assert files["views"].text.splitlines() == ["view,hits", "whole,1"]
     assert files["moderators"].text.splitlines()[1] == "mona,1,0,0,0"
+    assert files["stopped"].text.splitlines()[-1].endswith(",1,1")
+    figures = dict(line.split(",", 1) for line in files["figures"].text.splitlines())
+    assert (figures["uploads"], figures["stopped_at_the_door"]) == ("2,0", "0.5,")
     assert ada.get("/admin/statistics/nothing.csv").status_code == 404
 
 
