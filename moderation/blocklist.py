@@ -12,6 +12,7 @@ from .index import Engine
 from .matching import Matcher
 from .models import Decision, Entry, FingerprintRow
 from .replica import BLOCKLIST, Change, Replica, bump
+from .views import BLOCKED_KINDS
 
 
 class Blocklist(Replica):
@@ -22,7 +23,7 @@ class Blocklist(Replica):
     weak_by_hash = False
 
     def __init__(self, engine: type[Engine]) -> None:
-        super().__init__(lambda: Matcher(engine()))
+        super().__init__(lambda: Matcher(engine, BLOCKED_KINDS))
 
     def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
         row = FingerprintRow

@@ -231,7 +231,7 @@ class Collection:
 
 def matcher(prints: Iterable[Fingerprint]) -> Matcher:
     """The fingerprints ready to be compared; their places are the ids."""
-    ready = Matcher(ScanEngine())
+    ready = Matcher(ScanEngine)
     ready.put(enumerate(prints), weak_by_hash=False)
     return ready
 

@@ -11,7 +11,7 @@ from . import views as looks
 from .canonical import FOLDER_FORMATS, NO_LIMITS, Limits, canonical, grey
 from .views import SIDE, VIEW, Box, Cut, Levels, number
 
-RECIPE = 2
+RECIPE = 3
 """The version of the way from bytes to hashes. Fingerprints of two recipes may differ by a few bits."""
 
 DRAFT_SIDE = 384

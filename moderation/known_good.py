@@ -20,7 +20,7 @@ class KnownGoodList(Replica):
     weak_by_hash = True
 
     def __init__(self) -> None:
-        super().__init__(lambda: Matcher(ScanEngine(), known_are_uploads=True))
+        super().__init__(lambda: Matcher(ScanEngine, known_are_uploads=True))
 
     def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
         row = FingerprintRow

@@ -1,6 +1,6 @@
 """Which known fingerprints one comes near to, and what that means: the one relation that every part goes by."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .fingerprint import Fingerprint, blocked_views, distance
 from .index import Column, Engine, ScanEngine
 from .verify import Agreement, agreement
-from .views import BOTH_DIRECT, COMPARABLE, DIRECT, VIEW, WHOLE_BOX, Box, labels, look, unpack_box
+from .views import BOTH_DIRECT, COMPARABLE, VIEW, WHOLE_BOX, Box, labels, look, unpack_box
 
 
 class Verdict(StrEnum):
@@ -143,7 +143,7 @@ def compare(known: Fingerprint, asked: Fingerprint) -> Hit:
 
 def against(blocked: Fingerprint, asked: Fingerprint, policy: Policy) -> Hit | None:
     """How the second picture would be found if the first were blocked; None if it would not be a candidate."""
-    entry = Matcher(ScanEngine())
+    entry = Matcher(ScanEngine)
     entry.put([(0, replace(blocked, views=blocked_views(blocked)))], weak_by_hash=False)
     hits = entry.near(asked, policy)
     return verified(hits[0], blocked, asked) if hits else None
@@ -158,17 +158,26 @@ def verified(hit: Hit, blocked: Fingerprint, asked: Fingerprint) -> Hit:
     return replace(hit, agreement=agreement(theirs, ours))
 
 
+_ONE_KIND = np.zeros(len(COMPARABLE), np.int64)
+
+
 class Matcher:
     """Fingerprints by id, and which of them one comes near to. Not for several threads at once.
 
     The known ones are blocked pictures and an upload asks, unless `known_are_uploads`: then it is the other way about.
-    With a `further` engine, views that are not direct are kept apart, and can be left out of a look.
+    Known views have an engine for each of their `kinds`, and each is asked only with what may be compared with it.
     """
 
-    def __init__(self, engine: Engine, further: Engine | None = None, known_are_uploads: bool = False) -> None:
-        self._engine = engine
-        self._further = further
+    def __init__(
+        self, make: Callable[[], Engine], kinds: npt.NDArray[np.int64] = _ONE_KIND, known_are_uploads: bool = False
+    ) -> None:
+        self._kinds = kinds
         self._swapped = known_are_uploads
+        comparable = COMPARABLE.T if known_are_uploads else COMPARABLE
+        self._engines = []
+        for kind in range(int(kinds.max()) + 1):
+            mine = comparable[kinds == kind], (comparable & BOTH_DIRECT)[kinds == kind]
+            self._engines.append((make(), *(one.any(axis=0) for one in mine)))
         # One row a view; the engine answers with row numbers. A dropped fingerprint's rows stay, with owner -1.
         self._owner: Column[np.int64] = Column(np.int64)
         self._view: Column[np.uint8] = Column(np.uint8)
@@ -235,19 +244,18 @@ class Matcher:
         return sorted(best.values(), key=lambda hit: (-policy.verdict(hit).gravity, hit.rank, hit.id))
 
     def _index(self, views: npt.NDArray[np.void], rows: npt.NDArray[np.int64]) -> None:
-        if self._further is None:
-            self._engine.extend(views["dhash"], rows)
-            return
-        direct = np.isin(views["view"] >> 3, DIRECT)
-        for engine, mine in ((self._engine, direct), (self._further, ~direct)):
+        kinds = self._kinds[views["view"]]
+        for kind, (engine, *_) in enumerate(self._engines):
+            mine = kinds == kind
             if mine.any():
                 engine.extend(views["dhash"][mine], rows[mine])
 
     def _by_hashes(self, asked: Fingerprint, policy: Policy, direct: bool) -> dict[int, Hit]:
-        views = asked.views[np.isin(asked.views["view"] >> 3, DIRECT)] if direct else asked.views
-        engines = [self._engine] if direct or self._further is None else [self._engine, self._further]
         best: dict[int, Hit] = {}
-        for engine in engines:
+        for engine, asks, asks_directly in self._engines:
+            views = asked.views[(asks_directly if direct else asks)[asked.views["view"]]]
+            if not len(views):
+                continue
             which, rows, bits = engine.near_all(views["dhash"], policy.widest)
             owners, theirs, ours = self._owner.values[rows], self._view.values[rows], views["view"][which]
             pair = (ours, theirs) if self._swapped else (theirs, ours)

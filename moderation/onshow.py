@@ -9,6 +9,7 @@ from .index import ScanEngine
 from .matching import Matcher
 from .models import DOWN, SWEPT, FingerprintRow, Picture, Status
 from .replica import PICTURES, Change, Replica
+from .views import ASKED_KINDS
 
 
 class OnShow(Replica):
@@ -19,7 +20,7 @@ class OnShow(Replica):
     states: Collection[Status] = SWEPT
 
     def __init__(self) -> None:
-        super().__init__(lambda: Matcher(ScanEngine(), further=ScanEngine(), known_are_uploads=True))
+        super().__init__(lambda: Matcher(ScanEngine, ASKED_KINDS, known_are_uploads=True))
 
     def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
         row = FingerprintRow

@@ -28,7 +28,7 @@ def drawn() -> list[Fingerprint]:
 
 
 def test_no_two_drawn_pictures_come_near_each_other(drawn):
-    matcher = Matcher(ScanEngine())
+    matcher = Matcher(ScanEngine)
     matcher.put(enumerate(drawn), weak_by_hash=True)
     near = [
         (number, hit)

@@ -47,7 +47,7 @@ def add_account(name: str, role: Role = Role.MEMBER) -> Account:
 
 
 def test_the_pictures_of_the_race_match_their_copies_and_nothing_else():
-    policy, matcher = Policy(), Matcher(BKTreeEngine())
+    policy, matcher = Policy(), Matcher(BKTreeEngine)
     prints = {seed: fingerprint(canonical(mosaic(seed))) for seed in range(0, RACES, 7)}
     for seed, print_ in prints.items():
         assert not print_.weak

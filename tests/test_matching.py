@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from moderation.drawing import draw
 from moderation.fingerprint import Fingerprint, fingerprint
+from moderation.index import ScanEngine
 from moderation.matching import Hit, Matcher, Policy, Verdict, Zone, against, compare, decide, verified
 from moderation.verify import ENOUGH, Agreement
-from moderation.views import VIEW, Cut, Turn, number
+from moderation.views import ASKED_KINDS, BLOCKED_KINDS, VIEW, Cut, Turn, number
 
 from .conftest import EVERY_ENGINE
 
@@ -50,7 +51,7 @@ def agreeing(share: float, correlation: float, blocks: int = 64) -> Agreement:
 
 @pytest.fixture(params=EVERY_ENGINE)
 def matcher(request) -> Matcher:
-    return Matcher(EVERY_ENGINE[request.param]())
+    return Matcher(EVERY_ENGINE[request.param])
 
 
 # --- zones -------------------------------------------------------------------
@@ -269,9 +270,9 @@ def test_pictures_on_show_are_found_for_a_blocked_one_as_the_blocked_one_is_for_
         4: known((bits(3), 0, HALF)),
         5: known((bits(40), 0), (bits(22, 40), 0, number(Cut.FLATTENED))),
     }
-    entry = Matcher(EVERY_ENGINE[name]())
+    entry = Matcher(EVERY_ENGINE[name], BLOCKED_KINDS)
     entry.put([(0, blocked)], weak_by_hash=False)
-    on_show = Matcher(EVERY_ENGINE[name](), further=EVERY_ENGINE[name](), known_are_uploads=True)
+    on_show = Matcher(EVERY_ENGINE[name], ASKED_KINDS, known_are_uploads=True)
     on_show.put(shown.items(), weak_by_hash=True)
     swept = {one.id: one for one in on_show.near(blocked, POLICY)}
     asked = {id_: hits[0] for id_, print_ in shown.items() if (hits := entry.near(print_, POLICY))}
@@ -368,7 +369,7 @@ changes = st.lists(st.tuples(st.integers(1, 5), st.none() | prints), max_size=12
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(changes=changes, asked=prints, within=st.integers(0, 16), weak_by_hash=st.booleans())
 def test_a_matcher_knows_what_was_put_and_not_dropped_and_nothing_else(name, changes, asked, within, weak_by_hash):
-    matcher, there = Matcher(EVERY_ENGINE[name]()), {}
+    matcher, there = Matcher(EVERY_ENGINE[name]), {}
     for id_, print_ in changes:
         if print_ is None:
             matcher.drop(id_)
@@ -392,6 +393,30 @@ def test_a_matcher_knows_what_was_put_and_not_dropped_and_nothing_else(name, cha
     assert all(one.dhash <= within for one in found)
     assert all(one.weak == (asked.weak or there[one.id].weak) for one in found if not one.identical)
     assert len(matcher) == len(there)
+
+
+anything = st.lists(
+    st.tuples(st.sampled_from([0, 1, 3, bits(20)]), st.sampled_from([0, 20]), st.integers(0, (len(Cut) << 3) - 1)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    there=st.lists(anything, max_size=5),
+    asked=anything,
+    uploads=st.booleans(),
+    direct=st.booleans(),
+)
+def test_views_kept_apart_by_their_kind_are_found_as_if_they_were_not(there, asked, uploads, direct):
+    matchers = [
+        Matcher(ScanEngine, *kinds, known_are_uploads=uploads) for kinds in ([BLOCKED_KINDS], [ASKED_KINDS], [])
+    ]
+    for matcher in matchers:
+        matcher.put([(id_, known(*one)) for id_, one in enumerate(there)], weak_by_hash=False)
+    first, second, third = (matcher.near(known(*asked), POLICY, direct=direct) for matcher in matchers)
+    assert first == second == third
 
 
 def test_a_policy_is_a_value():

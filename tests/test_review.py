@@ -18,6 +18,7 @@ from moderation.blocklist import pack, unpack
 from moderation.canonical import canonical
 from moderation.columns import now
 from moderation.database import db, writing
+from moderation.engines import AutoEngine
 from moderation.errors import Conflict, NotFound, Refusal
 from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.matching import Verdict, compare
@@ -206,7 +207,7 @@ def dies_publishing(parts: Parts, lease: timedelta) -> Parts:
         def near(self, *_args: object, **_more: object) -> list:
             raise Crash
 
-    return dataclasses.replace(parts, blocklist=Dying(type(parts.blocklist._matcher._engine)), lease=lease)
+    return dataclasses.replace(parts, blocklist=Dying(AutoEngine), lease=lease)
 
 
 # --- mark ------------------------------------------------------------------------------
@@ -541,7 +542,7 @@ def test_undo_does_not_show_what_cannot_be_compared(parts, ana, upload, original
         def near(self, *_args: object, **_more: object) -> list:
             raise ZeroDivisionError
 
-    broken = dataclasses.replace(parts, blocklist=Broken(type(parts.blocklist._matcher._engine)))
+    broken = dataclasses.replace(parts, blocklist=Broken(AutoEngine))
     review.undo(broken, decision.id, ana)
     assert set(db.session.scalars(sa.select(Picture.status))) == {HELD}
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from moderation import appeals, blocklist, review, stats, uploads
 from moderation.columns import now
 from moderation.database import db, writing
+from moderation.engines import AutoEngine
 from moderation.matching import Hit, Policy, Verdict, Zone
 from moderation.models import (
     Account,
@@ -260,7 +261,7 @@ def test_a_picture_that_could_not_be_compared_waits_until_it_could(
         def near(self, *_args: object, **_more: object) -> list[Hit]:
             raise OSError
 
-    broken = replace(parts, blocklist=Broken(type(parts.blocklist._matcher._engine)))
+    broken = replace(parts, blocklist=Broken(AutoEngine))
     first, second = (upload(draw(seed), parts=broken) for seed in (1, 2))
     with writing():
         uploads.get(second).status = Status.PENDING

@@ -15,6 +15,7 @@ from moderation.blocklist import pack
 from moderation.canonical import canonical
 from moderation.columns import now
 from moderation.database import db, writing
+from moderation.engines import AutoEngine
 from moderation.errors import Unavailable, Unreadable
 from moderation.fingerprint import fingerprint
 from moderation.matching import Verdict
@@ -100,7 +101,7 @@ def _broken(*_args: object, **_more: object) -> None:
 
 def broken(parts: Parts, how: Callable[..., None] = _broken) -> Parts:
     """The parts of a process whose comparing goes wrong."""
-    copy = blocklist.Blocklist(type(parts.blocklist._matcher._engine))
+    copy = blocklist.Blocklist(AutoEngine)
     copy.near = how
     return dataclasses.replace(parts, blocklist=copy)
 

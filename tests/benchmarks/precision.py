@@ -116,7 +116,7 @@ def pairs(prints: dict[str, Fingerprint]) -> tuple[list[Found], dict[tuple[str, 
     """
     global _prints, _names, _matcher
     _prints, _names = prints, sorted(prints)
-    _matcher = Matcher(MultiIndexEngine())
+    _matcher = Matcher(MultiIndexEngine)
     _matcher.put(
         ((number, replace(prints[name], views=blocked_views(prints[name]))) for number, name in enumerate(_names)),
         weak_by_hash=False,
@@ -137,7 +137,7 @@ def pairs(prints: dict[str, Fingerprint]) -> tuple[list[Found], dict[tuple[str, 
 
 _prints: dict[str, Fingerprint] = {}
 _names: list[str] = []
-_matcher = Matcher(MultiIndexEngine())
+_matcher = Matcher(MultiIndexEngine)
 
 
 def _asked(name: str) -> tuple[str, list[Hit]]:
