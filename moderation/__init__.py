@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 # Our products of matrices are small: threads for them only wait for each other. Heard by numpy when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 __all__ = ["create_app"]
 

@@ -116,10 +116,11 @@ def distance(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> npt.NDArra
 
 
 def _fingerprint(shown: Image.Image, size: tuple[int, int], pixels: bytes | None, every_view: bool) -> Fingerprint:
+    fine = looks.luminance(shown)
     if every_view:
-        views, levels = looks.asked(looks.luminance(shown, looks.FINE_SIDE))
+        views, levels = looks.asked(fine)
     else:
-        levels = looks.luminance(shown, SIDE)
+        levels = looks.coarse(fine)
         views = looks.whole(levels)
     return Fingerprint(views, _detail(levels), levels, pixels, size[0] / size[1])
 

@@ -18,7 +18,7 @@ from .views import Box, Levels
 VERIFIED = 12
 """Candidates whose pixels are compared, the nearest first; more are decided by their hashes alone."""
 
-STEPS = (0, 1, 4, VERIFIED)
+STEPS = (0, 1, VERIFIED)
 """How they are taken together: most often the nearest alone decides, and the others come cheaper in company."""
 
 TOGETHER = 16

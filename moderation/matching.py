@@ -251,7 +251,7 @@ class Matcher:
                 engine.extend(views["dhash"][mine], rows[mine])
 
     def _by_hashes(self, asked: Fingerprint, policy: Policy, direct: bool) -> dict[int, Hit]:
-        best: dict[int, Hit] = {}
+        best: dict[int, tuple[tuple[int, ...], Hit]] = {}
         for engine, asks, asks_directly in self._engines:
             views = asked.views[(asks_directly if direct else asks)[asked.views["view"]]]
             if not len(views):
@@ -268,10 +268,10 @@ class Matcher:
             close = np.flatnonzero(phash + 2 * bits <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash))
             for place in close.tolist():
                 hit = self._hit(int(rows[place]), views[which[place]], int(bits[place]), int(phash[place]), asked.weak)
-                known = best.get(hit.id)
-                if known is None or _graver(policy, hit, known):
-                    best[hit.id] = hit
-        return best
+                gravity = _gravity(policy, hit)
+                if hit.id not in best or gravity > best[hit.id][0]:
+                    best[hit.id] = gravity, hit
+        return {id_: hit for id_, (_, hit) in best.items()}
 
     def _hit(self, row: int, ours: np.void, dhash: int, phash: int, weak: bool) -> Hit:
         views = int(self._view.values[row]), int(ours["view"])
@@ -280,10 +280,6 @@ class Matcher:
             views, boxes = views[::-1], boxes[::-1]
         weak = weak or bool(self._weak.values[row])
         return Hit(int(self._owner.values[row]), *views, dhash, phash, boxes, weak=weak)
-
-
-def _graver(policy: Policy, one: Hit, other: Hit) -> bool:
-    return _gravity(policy, one) > _gravity(policy, other)
 
 
 def _gravity(policy: Policy, hit: Hit) -> tuple[int, ...]:

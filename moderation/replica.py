@@ -27,6 +27,8 @@ _RAISE = (
 )
 _VERSION = sa.select(_COUNTERS.c.version).where(_COUNTERS.c.name == sa.bindparam("list"))
 
+_NOW = sa.select(_COUNTERS.c.epoch, _COUNTERS.c.version).where(_COUNTERS.c.name == sa.bindparam("list"))
+
 
 def bump(name: str) -> int:
     """The list's next version, for the rows that this transaction changes.
@@ -87,8 +89,7 @@ class Replica:
         # On a connection of its own, to see only what is committed: a row that
         # is rolled back later must never enter the copy.
         with db.engine.connect() as connection:
-            counter = sa.select(Counter.epoch, Counter.version).filter_by(name=self.counter)
-            epoch, version = connection.execute(counter).one()
+            epoch, version = connection.execute(_NOW, {"list": self.counter}).one()
             if epoch != self._epoch:
                 self._matcher, self._version = self._make(), -1
             if version != self._version:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from .views import SIDE, Levels, gaussian
 
@@ -65,8 +65,7 @@ def agreements(known: Sequence[Levels], asked: Sequence[Levels]) -> list[Agreeme
     if not len(places):
         return found
     affines = affines[places]
-    source = [Image.fromarray(one) for one in theirs.levels.astype(np.float32)]
-    shifted = _warp([source[place] for place in theirs.of[places]], affines)
+    shifted = _warp(theirs.levels.astype(np.float32), theirs.of[places], affines)
     a = _blocks(_high(ours.levels[ours.of[places]].astype(np.float32)))
     b = _blocks(_high(shifted.reshape(a.shape[0], SIDE, SIDE)))
     a -= a.mean(axis=2, keepdims=True)
@@ -114,11 +113,11 @@ def _align(known: _Looks, asked: _Looks) -> tuple[Affines, npt.NDArray[np.bool_]
         live = np.flatnonzero(~lost)
         even = known.even(side, scale)
         target, slopes = even.reshape(len(even), -1)[known.of[live]], _slopes(even)[known.of[live]]
-        source = [Image.fromarray(one) for one in asked.even(side, scale)]
+        source = asked.even(side, scale)
         for _ in range(most):
             if not len(live):
                 break
-            apart = _warp([source[place] for place in asked.of[live]], affines[live]) - target
+            apart = _warp(source, asked.of[live], affines[live]) - target
             weights = _inside(affines[live], side) / (1 + apart * apart)
             hessian, slope = _normal(slopes, weights, apart)
             step = np.linalg.solve(hessian + np.eye(6) * side * side * 1e-3, slope)
@@ -169,17 +168,16 @@ def _normal(slopes: Floats, weights: Floats, apart: Floats) -> tuple[Floats, Flo
     return blocks.swapaxes(2, 3).reshape(-1, 6, 6), sums[:, 3:][..., _PAIRS[2]].reshape(-1, 6, 1)
 
 
-def _warp(images: Sequence[Image.Image], affines: Affines) -> Floats:
-    """The images where the maps lead to, each of the same side: shape (n, pixels)."""
-    side = images[0].width
-    half = side / 2
-    warped = np.empty((len(images), side, side), np.float32)
-    for place, (image, affine) in enumerate(zip(images, affines.tolist(), strict=True)):
-        (a, b, c), (d, e, f), _ = affine
-        matrix = (a, b, (c - a - b + 1) * half, d, e, (f - d - e + 1) * half)
-        shifted = image.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-        warped[place] = np.asarray(shifted)
-    return warped.reshape(len(images), -1)
+def _warp(images: Floats, which: npt.NDArray[np.int64], affines: Affines) -> Floats:
+    """Those of the images, (m, side, side), where the maps lead to: shape (n, pixels)."""
+    side = images.shape[1]
+    middle = (side - 1) / 2  # OpenCV counts from the middle of the first pixel
+    matrices = affines[:, :2].copy()
+    matrices[:, :, 2] = (side / 2) * affines[:, :2, 2] + middle * (1 - affines[:, :2, :2].sum(axis=2))
+    warped = np.empty((len(which), side, side), np.float32)
+    for place, (image, matrix) in enumerate(zip(which.tolist(), matrices, strict=True)):
+        cv2.warpAffine(images[image], matrix, (side, side), warped[place], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return warped.reshape(len(which), -1)
 
 
 def _inside(affines: Affines, side: int) -> npt.NDArray[np.bool_]:
@@ -190,8 +188,7 @@ def _inside(affines: Affines, side: int) -> npt.NDArray[np.bool_]:
 
 
 def _small(levels: Levels, side: int) -> Levels:
-    small = [Image.fromarray(one).resize((side, side), Image.Resampling.BOX) for one in levels]
-    return np.array([np.asarray(one) for one in small])
+    return np.array([cv2.resize(one, (side, side), interpolation=cv2.INTER_AREA) for one in levels])
 
 
 _BLURS: dict[tuple[int, float], Floats] = {

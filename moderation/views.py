@@ -8,7 +8,9 @@ import math
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import lru_cache
+from typing import cast
 
+import cv2
 import imagehash
 import numpy as np
 import numpy.typing as npt
@@ -147,11 +149,22 @@ BOTH_DIRECT = np.logical_and.outer(*[np.isin(_NUMBERS >> 3, DIRECT)] * 2)
 """By the same numbers, whether the hashes alone may refuse."""
 
 
-def luminance(image: Image.Image, side: int) -> Levels:
-    """A picture's luminance at `side` x `side` pixels."""
+def luminance(image: Image.Image) -> Levels:
+    """A picture's luminance at FINE_SIDE x FINE_SIDE pixels."""
     grey = image if image.mode == "L" else image.convert("L")
-    # By whole numbers as far as that goes: quicker than resampling, and true to the picture.
-    return np.asarray(grey.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=1.01))
+    # By whole numbers as far as that goes; what is left is less than a half, for which two pixels a side are enough.
+    reduced = grey.reduce((max(1, grey.width // FINE_SIDE), max(1, grey.height // FINE_SIDE)))
+    return _bytes(cv2.resize(np.asarray(reduced), (FINE_SIDE, FINE_SIDE), interpolation=cv2.INTER_LINEAR))
+
+
+def coarse(fine: Levels) -> Levels:
+    """A luminance of FINE_SIDE at SIDE."""
+    return _bytes(cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+
+
+def _bytes(made: "cv2.typing.MatLike") -> Levels:
+    """What OpenCV makes of bytes are bytes, which its annotations do not tell."""
+    return cast(Levels, made)
 
 
 def whole(levels: Levels) -> npt.NDArray[np.void]:
@@ -187,7 +200,7 @@ def asked(fine: Levels) -> tuple[npt.NDArray[np.void], Levels]:
         Cut.LOWER: (0, 0.17, 1, 1),
         Cut.MIDDLE: (0.05, 0.05, 0.95, 0.95),
     }
-    levels = _part(fine, WHOLE_BOX)
+    levels = coarse(fine)
     even = _even(levels)
     numbers = [*map(number, boxes), number(Cut.WHOLE, Turn.MIRRORED), number(Cut.FLATTENED)]
     views = np.empty(len(numbers), VIEW)
@@ -371,11 +384,14 @@ def _pack_boxes(boxes: list[Box]) -> npt.NDArray[np.uint8]:
 
 
 def _part(levels: Levels, box: Box) -> Levels:
-    if box == WHOLE_BOX and len(levels) == SIDE:
+    if box == WHOLE_BOX:
         return levels
-    left, top, right, bottom = (edge * len(levels) for edge in box)
-    part = Image.fromarray(levels).resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=(left, top, right, bottom))
-    return np.asarray(part)
+    left, top, right, bottom = box
+    across, down = right - left, bottom - top
+    # OpenCV counts from the middle of the first pixel.
+    matrix = np.array([[across, 0, left * SIDE + (across - 1) / 2], [0, down, top * SIDE + (down - 1) / 2]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return _bytes(cv2.warpAffine(levels, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _crops(aspect: float) -> Iterator[tuple[Cut, Box]]:

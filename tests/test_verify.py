@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from moderation.drawing import draw
 from moderation.verify import ENOUGH, agreement
-from moderation.views import SIDE, Levels, luminance
+from moderation.views import SIDE, Levels, coarse, luminance
 
 COUNT = 10
 
@@ -16,7 +16,7 @@ def picture(seed: int) -> Image.Image:
 
 
 def levels(image: Image.Image) -> Levels:
-    return luminance(image, SIDE)
+    return coarse(luminance(image))
 
 
 def moved(image: Image.Image, degrees: float, shift: float, scale: float) -> Image.Image:

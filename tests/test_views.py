@@ -16,6 +16,7 @@ from moderation.views import (
     Cut,
     Turn,
     asked,
+    coarse,
     cut_of,
     flattened,
     hashes,
@@ -136,7 +137,7 @@ def test_another_picture_is_not_found_under_a_disguise(name):
 
 
 def test_hashes_made_all_at_once_are_those_of_imagehash_but_for_a_bit_now_and_then():
-    looks = np.array([luminance(drawn(seed), SIDE) for seed in range(24)])
+    looks = np.array([coarse(luminance(drawn(seed))) for seed in range(24)])
     dhashes, phashes = hashes(looks)
     for levels, dhash, phash in zip(looks, dhashes, phashes, strict=True):
         image = Image.fromarray(levels)
@@ -164,14 +165,14 @@ def test_every_view_of_a_blocked_picture_can_be_looked_at_again():
 
 def test_an_upload_asks_with_few_views_and_the_whole_one_first():
     for image in (drawn(1), screenshot(drawn(1))):
-        views, levels = asked(luminance(image, 256))
+        views, levels = asked(luminance(image))
         assert views["view"][0] == number(Cut.WHOLE)
         assert 8 <= len(views) <= 10
         assert levels.shape == (SIDE, SIDE)
 
 
 def test_a_picture_is_turned_as_the_name_says():
-    levels = luminance(drawn(1), SIDE)
+    levels = coarse(luminance(drawn(1)))
     image = Image.fromarray(levels)
     for turn, transpose in (
         (Turn.MIRRORED, Image.Transpose.FLIP_LEFT_RIGHT),
@@ -209,18 +210,18 @@ def test_a_border_is_trimmed_to_a_hundredth_whatever_its_colour(colours):
     first, second = (colours.split(" and ") * 2)[:2]
     image = ImageOps.expand(drawn(2), (48, 0), first)
     image = ImageOps.expand(image, (0, 32), second)
-    box = trimmed_box(luminance(image, 256))
+    box = trimmed_box(luminance(image))
     width, height = image.size
     assert box == pytest.approx((48 / width, 32 / height, 1 - 48 / width, 1 - 32 / height), abs=0.012)
 
 
 @pytest.mark.parametrize("colour", ["white", "black"])
 def test_a_picture_of_nothing_is_not_trimmed_away(colour):
-    assert trimmed_box(luminance(Image.new("RGB", (300, 300), colour), 256)) == WHOLE_BOX
+    assert trimmed_box(luminance(Image.new("RGB", (300, 300), colour))) == WHOLE_BOX
 
 
 def test_the_picture_inside_a_screenshot_is_found():
     image = screenshot(drawn(2))
     height = 400 * drawn(2).height // drawn(2).width
     inside = (10 / 420, 120 / 840, 410 / 420, (120 + height) / 840)
-    assert inner_box(luminance(image, 256)) == pytest.approx(inside, abs=0.02)
+    assert inner_box(luminance(image)) == pytest.approx(inside, abs=0.02)
