@@ -2,9 +2,12 @@
 
 import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import sqlalchemy as sa
+from PIL import Image
 
 from . import metrics
 from .blocklist import pack, unpack
@@ -21,6 +24,7 @@ from .models import (
     Check,
     Decision,
     Exemption,
+    FingerprintRow,
     Match,
     Occasion,
     Picture,
@@ -42,14 +46,12 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
     meanwhile finds either the entry missing here or the picture there.
     """
     image = parts.decoder.canonical(data)
-    try:
-        row = pack(fingerprint(image))
-    except Exception:
-        log.exception("An upload could not be fingerprinted; it will be held.")
-        row = None
-    # The files first: one without a row is swept up later, a row without its file is a broken page.
-    files = encode(image), thumbnail(image)
-    file, small = _keep(parts, *files)
+    # The files before the row: one without a row is swept up later, a row without its file is a broken page. They are
+    # encoded, and waited for until they are on the disk, while the picture is fingerprinted.
+    with ThreadPoolExecutor(2) as beside:
+        keeping = [beside.submit(_keep, parts, make, image) for make in (encode, thumbnail)]
+        row = _fingerprinted(image)
+    file, small = (kept.result() for kept in keeping)
     with writing():
         version = bump(PICTURES)
         if db.session.get_one(Account, member_id).deactivated:  # or erased, since the request began
@@ -70,14 +72,23 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
         picture_id = picture.id
     if not (parts.store.has(file) and parts.store.has(small)):
         # They were another picture's too, and deleted with that one before our row said that it needs them.
-        _keep(parts, *files)
+        _keep(parts, encode, image)
+        _keep(parts, thumbnail, image)
     return publish(parts, picture_id)
 
 
-def _keep(parts: Parts, *files: bytes) -> list[str]:
-    """The keys of the files, which are stored. Raises `Unavailable` where the disk is full or cannot be written."""
+def _fingerprinted(image: Image.Image) -> FingerprintRow | None:
     try:
-        return [parts.store.put(file) for file in files]
+        return pack(fingerprint(image))
+    except Exception:
+        log.exception("An upload could not be fingerprinted; it will be held.")
+        return None
+
+
+def _keep(parts: Parts, make: Callable[[Image.Image], bytes], image: Image.Image) -> str:
+    """The key of the file that is made, and stored. Raises `Unavailable` where the disk is full or not writable."""
+    try:
+        return parts.store.put(make(image))
     except OSError as error:
         log.exception("A picture file could not be stored.")
         metrics.went_wrong("store")
