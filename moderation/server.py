@@ -1,5 +1,6 @@
 """The production server: worker processes that share one address, each with its caretaker."""
 
+import ctypes
 import logging
 import threading
 import warnings
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 
 CARE_SECONDS = 1.0
 """How often a worker looks for work that another process left half done."""
+
+MEGABYTE = 1 << 20
+
+# Of malloc.h: from which size on a block comes from the system and goes back to it, and how much may lie unused.
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -74,7 +80,7 @@ def serve(make_app: Any, host: str, port: int, workers: int, threads: int, log_f
 
 def warm_up(app: Flask) -> None:
     """Load what the first request would otherwise wait for: the copies of the two lists, the decoder's process."""
-
+    keep_memory()
     parts: Parts = app.extensions[EXTENSION]
     warnings.filterwarnings("ignore", module="PIL")  # of what is broken in a file, of which strangers send any amount
     parts.decoder.get_ready()
@@ -83,6 +89,17 @@ def warm_up(app: Flask) -> None:
         len(parts.blocklist)
         len(parts.on_show)
         db.session.remove()
+
+
+def keep_memory() -> None:
+    """Keep the memory of one picture for the next: to ask the system for it anew can take as long as to decode one.
+
+    Where the C library is glibc; others are left as they are.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option:
+        set_option(M_MMAP_THRESHOLD, MEGABYTE * 16)
+        set_option(M_TRIM_THRESHOLD, MEGABYTE * 64)
 
 
 def take_care(app: Flask) -> threading.Thread:

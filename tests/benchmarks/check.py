@@ -39,6 +39,7 @@ from moderation.matching import Verdict
 from moderation.models import Decision, Entry, FingerprintRow, Kind, Role
 from moderation.parts import Parts
 from moderation.replica import BLOCKLIST, bump
+from moderation.server import keep_memory
 from moderation.views import DIRECT
 
 from . import machine, photos
@@ -117,6 +118,7 @@ def measure(given: Sequence[Path], lengths: Sequence[int], rounds: int, place: P
     rows = []
     pictures = _pictures(given, place)
     app = create_app(place / "instance")
+    keep_memory()  # as a worker does
     engine = ENGINES[app.config["INDEX_ENGINE"]]
     parts = replace(app.extensions[EXTENSION], blocklist=Blocklist(_Stopwatch.on(engine)))
     with app.app_context():
