@@ -109,7 +109,7 @@ def test_removing_one_compares_anew_what_is_on_show_because_of_it(
     assert [status(shown), status(other)] == [Status.REMOVED, Status.PUBLISHED]
     assert status(arrive(draw(1))) is Status.REFUSED
     with pytest.raises(Conflict, match="removed already"):
-        allowing.remove(parts, known)
+        allowing.remove(parts, known, root)
 
 
 def test_an_overturned_appeal_makes_the_picture_known_good_until_that_is_taken_back(
