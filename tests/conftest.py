@@ -53,6 +53,7 @@ ON_BOTH = {
     "test_backup",
     "test_blocklist",
     "test_database",
+    "test_killed",
     "test_known_good",
     "test_law2",
     "test_limiting",

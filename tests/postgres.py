@@ -90,10 +90,15 @@ class Server:
             self._process.wait(timeout=60)
             self._process = None
 
-    def throw_away(self) -> None:
+    def crash(self) -> None:
+        """End without writing anything down: what was committed is found again in the log at the next start."""
         if self._process:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(timeout=60)
+            self._process = None
+
+    def throw_away(self) -> None:
+        self.crash()
         shutil.rmtree(self.folder)
 
     def _found_programs(self) -> Path:

@@ -114,6 +114,11 @@ class Visitor:
         self._token = ""  # another session, another token
         return self
 
+    def move(self, address: str) -> None:
+        """The site has moved; whoever is signed in stays so."""
+        self.close()
+        self._place = urlsplit(address)
+
     def __enter__(self) -> "Visitor":
         return self
 
