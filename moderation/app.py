@@ -20,7 +20,7 @@ from .filestore import Folder
 from .known_good import KnownGoodList
 from .matching import Policy, Zone
 from .onshow import Down, OnShow
-from .parts import Parts
+from .parts import Parts, Patience
 from .schema import MIGRATIONS
 
 
@@ -82,6 +82,7 @@ def _parts(app: Flask, place: Path) -> Parts:
             hold_share=config["HOLD_SHARE"],
             refuse_correlation=config["REFUSE_CORRELATION"],
         ),
+        patience=Patience(config["HOLD_AFTER"], config["HOLD_AFTER_ADDRESS"]),
         decoder=Decoder(
             Limits(int(config["MAX_UPLOAD_MB"] * 1e6), int(config["MAX_MEGAPIXELS"] * 1e6)),
             Bounds(config["DECODE_SECONDS"], config["DECODE_MB"], config["DECODE_AT_ONCE"]),

@@ -63,6 +63,12 @@ CANDIDATE_PHASH = 96
 HOLD_SHARE = 0.70
 REFUSE_CORRELATION = 0.92
 
+# So many uploads refused or held within an hour, and a member's further ones are held for a person whatever the
+# verdict would be: nobody tunes a disguise against the answers. Likewise from one address, by whatever accounts.
+# 0 for never.
+HOLD_AFTER = 3
+HOLD_AFTER_ADDRESS = 10
+
 # How codes are looked up: "bktree" (pybktree), "multi" (multi-index hashing, in numpy), or "auto": the BK-tree up to
 # 2,000 codes (a blocked picture has about 40), the other beyond.
 INDEX_ENGINE = "auto"

@@ -75,6 +75,13 @@ class Occasion(StrEnum):
     REVIEW = "review"  # it may come on show again by a decision
 
 
+class Caution(StrEnum):
+    """Why an upload was held whatever the verdict: nobody shall tune a disguise against the answers."""
+
+    MEMBER = "member"  # who had several pictures refused or held within the hour
+    ADDRESS = "address"  # from which several accounts together had
+
+
 class Counter(Model):
     """The version of a list: raised in the transaction that changes a row, so that versions commit in order.
 
@@ -385,6 +392,7 @@ class Check(Model):
     candidates: Mapped[int] = mapped_column(default=0)  # all within the widest distance; the nearest are `matches`
     milliseconds: Mapped[float] = mapped_column(default=0.0)
     failure: Mapped[str | None] = mapped_column(sa.String(200))  # why it could not be done: the picture was held
+    caution: Mapped[Caution | None] = mapped_column(text_enum(Caution))  # why it was held, whatever the verdict
 
     matches: Mapped[list["Match"]] = relationship(back_populates="check", order_by="Match.id")
 

@@ -13,6 +13,14 @@ from .onshow import Down, OnShow
 
 
 @dataclass(frozen=True)
+class Patience:
+    """After how many attempts to slip something through further uploads are held, whatever they are; 0 for never."""
+
+    member: int
+    address: int
+
+
+@dataclass(frozen=True)
 class Parts:
     store: FileStore
     blocklist: Blocklist
@@ -21,5 +29,6 @@ class Parts:
     known_good: KnownGoodList
     codes: Codes
     policy: Policy
+    patience: Patience
     decoder: Decoder
     lease: timedelta  # how long a process has for what it has begun

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import joinedload, selectinload
 
 from .database import db
-from .models import Account, Action, Check, Decision, Entry, FingerprintRow, Kind, Match, Picture, Status
+from .models import Account, Action, Caution, Check, Decision, Entry, FingerprintRow, Kind, Match, Picture, Status
 
 COUNTED = 1000
 """Counts go so far; beyond it a grid says "999+"."""
@@ -129,6 +129,12 @@ def nearest(of: Sequence[Picture]) -> dict[int, Match]:
     wanted = sa.select(Check.picture_id, Match).join(Match.check)
     wanted = wanted.where(Check.id.in_(latest), Match.entry_id == Check.entry_id)
     return {row[0]: row[1] for row in db.session.execute(wanted)}
+
+
+def cautions(of: Sequence[Picture]) -> dict[int, Caution]:
+    """By picture, why it was held whatever its verdict; not for others."""
+    wanted = sa.select(Check.picture_id, Check.caution).where(Check.picture_id.in_([one.id for one in of]))
+    return {row[0]: row[1] for row in db.session.execute(wanted.where(Check.caution.is_not(None))) if row[1]}
 
 
 @dataclass(frozen=True)

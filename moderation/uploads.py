@@ -9,7 +9,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 from PIL import Image
 
-from . import metrics
+from . import metrics, probing
 from .blocklist import pack, unpack
 from .canonical import canonical, encode, thumbnail
 from .columns import now
@@ -39,11 +39,11 @@ RECORDED = 12
 """Candidates of a check that are kept beside those that count: the nearest of the others."""
 
 
-def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
+def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Picture:
     """Judge and keep an upload. Raises `Refusal` if it is no picture that is accepted; then nothing was stored.
 
     Write, commit, then look: the picture is committed as pending before it is compared, so that a mark made
-    meanwhile finds either the entry missing here or the picture there.
+    meanwhile finds either the entry missing here or the picture there. `origin` is the address it comes from.
     """
     image = parts.decoder.canonical(data)
     # The files before the row: one without a row is swept up later, a row without its file is a broken page. They are
@@ -74,7 +74,7 @@ def receive(parts: Parts, member_id: int, data: bytes) -> Picture:
         # They were another picture's too, and deleted with that one before our row said that it needs them.
         _keep(parts, encode, image)
         _keep(parts, thumbnail, image)
-    return publish(parts, picture_id)
+    return publish(parts, picture_id, origin)
 
 
 def _fingerprinted(image: Image.Image) -> FingerprintRow | None:
@@ -95,7 +95,7 @@ def _keep(parts: Parts, make: Callable[[Image.Image], bytes], image: Image.Image
         raise Unavailable("Pictures cannot be stored at this moment. Please try again in some minutes.") from error
 
 
-def publish(parts: Parts, picture_id: int) -> Picture:
+def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
     """The one way on show: compare a pending picture with the blocklist, then move it if it is pending still.
 
     Returns the picture in the state it came to, whoever brought it there.
@@ -123,9 +123,15 @@ def publish(parts: Parts, picture_id: int) -> Picture:
         verdict = found.verdict
         if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind.fine:
             verdict = Verdict.PUBLISH  # held for a person to look at, and a person has
+        occasion, why = _occasion(picture_id), None
+        if occasion is Occasion.UPLOAD and not picture.decision_id:
+            attempt = verdict is not Verdict.PUBLISH and not failure
+            why = probing.caution(parts.patience, picture.member_id, origin, attempt)
         match verdict:
             case Verdict.REFUSE | Verdict.HOLD if near_escalated(found.hits, parts.policy):
                 picture.status = Status.ESCALATED
+            case _ if why:
+                picture.status = Status.HELD
             case Verdict.REFUSE:
                 picture.status = never_shown(picture)
             case Verdict.HOLD:
@@ -149,6 +155,7 @@ def publish(parts: Parts, picture_id: int) -> Picture:
                 candidates=len(found.hits),
                 milliseconds=milliseconds,
                 failure=failure,
+                caution=why,
                 matches=_matches(found.hits, parts.policy),
             )
         )

@@ -57,6 +57,7 @@ ON_BOTH = {
     "test_known_good",
     "test_law2",
     "test_limiting",
+    "test_probing",
     "test_migrations",
     "test_races",
     "test_replica",

@@ -22,7 +22,7 @@ LAYERS = {
     "a process of its own": "decoder",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
-        "judging reach similar uploads audit accounts sign_ins links limiting review allowing escalation "
+        "judging reach similar limiting probing uploads audit accounts sign_ins links review allowing escalation "
         "refingerprinting pictures cards entries claims appeals statements tokens stats whatif reversal backup "
         "restoring purging doctor"
     ),

@@ -73,7 +73,8 @@ def demo(port: int, photos: Path | None, every: float) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     server = None
     try:
-        app = create_app(folder, DURABLE=False)
+        # Few members upload very much: what several people try in an hour elsewhere, one tries here.
+        app = create_app(folder, DURABLE=False, HOLD_AFTER=0)
         with app.app_context():
             migrate()
             click.echo("Drawing and uploading pictures ..." if photos is None else f"Uploading from {photos} ...")

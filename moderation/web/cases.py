@@ -128,6 +128,7 @@ def _queue(queue: str) -> ResponseReturnValue:
         queue=queue,
         pictures=waiting,
         nearest=pictures.nearest(waiting),
+        cautions=pictures.cautions(waiting) if queue == "near" else {},
         claims=claims.standing(one.id for one in waiting),
     )
 

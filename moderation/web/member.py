@@ -47,7 +47,7 @@ def upload() -> ResponseReturnValue:
         return _page("Please choose a picture first."), 422
     try:
         limiting.spend(*limits.upload(current_user.id))
-        picture = uploads.receive(parts(), current_user.id, file.read())
+        picture = uploads.receive(parts(), current_user.id, file.read(), limits.network())
     except Refusal as refusal:
         return _page(str(refusal)), refusal.status, refusal.headers
     flash(OUTCOMES[picture.status], "good" if picture.status is Status.PUBLISHED else "note")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ..columns import now
 from ..matching import Hit
-from ..models import Decision, Kind, Match, Status
+from ..models import Caution, Decision, Kind, Match, Status
 from ..reach import found_ok
 from ..review import swept
 from ..views import labels
@@ -108,6 +108,14 @@ def _graded(bits: int, *grades: tuple[int, str]) -> str:
     return next(word for most, word in grades if bits <= most)
 
 
+def why_held(value: Caution) -> str:
+    """Why an upload waits for a person, whatever its verdict."""
+    who = "its member" if value is Caution.MEMBER else "accounts at the same address"
+    return (
+        f"Held because {who} had several pictures refused or held within an hour: somebody may be trying what passes."
+    )
+
+
 FILTERS = {
     "status": status,
     "ago": ago,
@@ -120,5 +128,6 @@ FILTERS = {
     "seen_in": seen_in,
     "nearness": nearness,
     "swept": swept,
+    "why_held": why_held,
     "found_ok": found_ok,
 }

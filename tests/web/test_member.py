@@ -153,3 +153,26 @@ def test_a_copy_that_a_sweep_took_down_is_said_to_have_gone_automatically(
     mia.upload(draw(1))
     sign_in("mona", Role.MODERATOR).post(f"/review/pictures/{arrive(near_copy(draw(1)))}/mark")
     assert "<strong>Taken down</strong> automatically" in mia.get("/picture").text
+
+
+def test_after_a_few_refusals_the_answer_is_always_that_it_is_reviewed_and_moderators_see_why(
+    sign_in: Callable, person: Callable, parts: Parts, draw: Callable, arrive: Callable
+) -> None:
+    review.mark(parts, arrive(draw(1)), person("ana", Role.MODERATOR), None)
+    max_, mona = sign_in("max"), sign_in("mona", Role.MODERATOR)
+    for scale in (0.5, 0.55, 0.6):
+        assert "was refused" in max_.upload(near_copy(draw(1), scale)).text
+    answers = [max_.upload(picture).text for picture in (near_copy(draw(1), 0.65), draw(2), draw(3))]
+    for answer in answers:
+        assert "A person will look at your picture before it is shown." in answer
+        assert "several pictures" not in answer
+    held = [picture for picture in pictures() if picture.status is Status.HELD]
+    assert len(held) == 3
+    queue = mona.get("/review/near").text
+    assert queue.count("somebody may be trying what passes") == 3
+    assert "It could not be compared" not in queue
+    for picture, verdict in zip(held, ("refuse", "nothing near", "nothing near"), strict=True):
+        case = mona.get(f"/review/cases/{picture.id}").text
+        assert "Held because its member had several pictures refused or held within an hour" in case
+        assert f"The verdict was: {verdict}." in case
+    assert "trying what passes" in mona.get(f"/review/pictures/{held[0].id}").text

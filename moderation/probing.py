@@ -1,0 +1,40 @@
+"""Members who try what passes: after a few pictures that did not, the answer tells them nothing any more."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from . import limiting
+from .columns import now
+from .database import db
+from .limiting import Limit
+from .matching import Verdict
+from .models import Caution, Check, Occasion, Picture
+from .parts import Patience
+
+WITHIN = timedelta(hours=1)
+"""So far back attempts count."""
+
+
+def caution(patience: Patience, member_id: int, origin: str, attempt: bool) -> Caution | None:
+    """Why an upload is held whatever the verdict, if it is; as part of the write transaction that brings it somewhere.
+
+    An attempt is an upload that was refused or held, or would have been. `origin` is the address that it came from, if
+    that is known; attempts from there, by whatever account, are counted too.
+    """
+    limit = Limit("attempts", patience.address, WITHIN, "")
+    spent = bool(origin) and limiting.is_spent(limit, origin)
+    if origin and attempt and not spent:
+        limiting.take(limit, origin)
+    if patience.member and attempts(member_id) >= patience.member:
+        return Caution.MEMBER
+    return Caution.ADDRESS if spent else None
+
+
+def attempts(member_id: int) -> int:
+    """How many of the member's latest uploads were refused or held, or would have been."""
+    since = now() - WITHIN
+    tried = sa.select(sa.func.count()).select_from(Check).join(Picture, Check.picture_id == Picture.id)
+    tried = tried.where(Picture.member_id == member_id, Picture.created > since, Check.occasion == Occasion.UPLOAD)
+    # What could not be compared says nothing about the member.
+    return db.session.scalar(tried.where(Check.verdict != Verdict.PUBLISH, Check.failure.is_(None))) or 0
