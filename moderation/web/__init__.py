@@ -33,6 +33,7 @@ from . import (
     moderator,
     words,
 )
+from .given import Asked, Id
 from .session import LocalHttpCookies, sign_in_manager
 
 csrf = CSRFProtect()
@@ -57,6 +58,8 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
     app.session_interface = LocalHttpCookies()
+    app.request_class = Asked
+    app.url_map.converters["int"] = Id
     app.before_request(_much_at_once)  # before the token is looked for in the form
     csrf.init_app(app)
     sign_in_manager.init_app(app)

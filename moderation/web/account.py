@@ -1,5 +1,6 @@
 """Signing up, in and out; the first admin."""
 
+import logging
 from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
@@ -18,6 +19,8 @@ from . import limits
 from .session import enter, known_browser
 
 bp = Blueprint("account", __name__)
+
+log = logging.getLogger(__name__)
 
 SETUP_HOURS = 24
 """How long a set-up link is good for, unless an admin is made before."""
@@ -54,7 +57,9 @@ def sign_in() -> ResponseReturnValue:
             for use in uses:
                 limiting.give_back(*use)
             enter(account)
+            log.info("Account %d signed in.", account.id)
             return redirect(_landing())
+        log.warning("A sign-in failed: wrong password, or no such name.")
         if last:
             accounts.note_lockout(name)
         form.password.errors = ["Name and password do not belong together."]
@@ -106,7 +111,10 @@ def sign_out() -> ResponseReturnValue:
     logout_user()
     session.clear()
     flash("You are signed out.")
-    return redirect(url_for("account.sign_in"))
+    answer = current_app.make_response(redirect(url_for("account.sign_in")))
+    # What the pages left behind goes too; not the cookies, by which this browser is known.
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return answer
 
 
 def setup_token(secret_key: str) -> str:

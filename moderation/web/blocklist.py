@@ -9,7 +9,7 @@ from .. import allowing, entries, review
 from ..canonical import encode
 from ..context import parts
 from ..database import db, writing
-from ..models import Entry, FingerprintRow, KnownGood, Role
+from ..models import Entry, FingerprintRow, KnownGood, Picture, Role, Status
 from ..shield import LEVELS, blank, shrouded
 from ..views import SIDE
 from .answers import back
@@ -64,7 +64,7 @@ def entry(entry_id: int) -> ResponseReturnValue:
 def look(entry_id: int) -> ResponseReturnValue:
     """What the entry's fingerprint remembers of its picture; nothing of an escalated one."""
     entry = _found(entry_id)
-    return Response(blank(), mimetype="image/jpeg") if entry.apart else _remembered(entry.fingerprint)
+    return _remembered(entry.fingerprint, entry.apart or _is_apart(entry.picture))
 
 
 @bp.get("/known-good")
@@ -76,11 +76,21 @@ def known_good() -> ResponseReturnValue:
 
 @bp.get("/known-good/<int:known_id>/look")
 def known_good_look(known_id: int) -> ResponseReturnValue:
-    return _remembered(db.get_or_404(KnownGood, known_id).fingerprint)
+    known = db.get_or_404(KnownGood, known_id)
+    return _remembered(known.fingerprint, _is_apart(known.picture))
 
 
-def _remembered(row: FingerprintRow) -> ResponseReturnValue:
-    """A picture as its fingerprint remembers it: small and grey, and still there when the file is not."""
+def _is_apart(picture: Picture | None) -> bool:
+    return picture is not None and picture.status is Status.ESCALATED
+
+
+def _remembered(row: FingerprintRow, apart: bool) -> ResponseReturnValue:
+    """A picture as its fingerprint remembers it: small and grey, and still there when the file is not.
+
+    Of one that is kept apart, nothing.
+    """
+    if apart:
+        return Response(blank(), mimetype="image/jpeg")
     level = request.args.get("level", 0, type=int)
     if level not in LEVELS:
         abort(404)

@@ -1,5 +1,6 @@
 """Who is signed in, and the cookie that says so."""
 
+import logging
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,6 +29,8 @@ from ..database import writing
 from ..models import Account, Role
 from ..sign_ins import Lifetime
 from .answers import to_software, wants_json
+
+log = logging.getLogger(__name__)
 
 OPEN_PAGES = {"moderator.changes", "cases.claim", "member.file", "member.thumbnail", "blocklist.look", "static"}
 """What a page asks for by itself while it is open: it keeps nobody signed in."""
@@ -133,6 +136,7 @@ def only(role: Role) -> Callable[[], ResponseReturnValue | None]:
             answer: ResponseReturnValue = sign_in_manager.unauthorized()
             return answer
         if not current_user.role.includes(role):
+            log.warning("Account %d may not enter %s.", current_user.id, request.endpoint)
             abort(403)
         return None
 
