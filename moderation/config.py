@@ -144,4 +144,4 @@ SESSION_HOURS = 12
 SESSION_MOST_HOURS = 168
 
 # Hours for which a link that sets a new password is good.
-PASSWORD_LINK_HOURS = 24
+LINK_HOURS = 24

@@ -19,6 +19,9 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The buckets of durations."""
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+"""Of requests, those that are told apart."""
+
 
 class Counted:
     """The counters, made at the first use.
@@ -57,7 +60,8 @@ def checked(occasion: str, verdict: str, seconds: float, failed: bool) -> None:
 
 def answered(method: str, route: str, status: int, seconds: float) -> None:
     """One request is answered."""
-    counted().requests.labels(method, route, str(status)).inc()
+    # Anybody may send any word for a method, and each would be kept.
+    counted().requests.labels(method if method in METHODS else "other", route, str(status)).inc()
     counted().request_seconds.labels(route).observe(seconds)
 
 

@@ -42,7 +42,8 @@ EVERY_ENGINE: dict[str, Callable[[], Engine]] = {
 }
 """Each by a name, and those that change as they grow also such that they do so with a handful of codes."""
 
-TESTING = {"TESTING": True, "DURABLE": False, "SERVER_NAME": None}
+TESTING = {"TESTING": True, "DURABLE": False, "SERVER_NAME": None, "HOLD_AFTER": 0, "HOLD_AFTER_ADDRESS": 0}
+"""One member tries here in a minute what others try in a year; what comes of that is looked at in `test_probing`."""
 
 
 DATABASES = ("sqlite", "postgresql")

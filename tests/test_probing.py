@@ -1,5 +1,6 @@
 """No oracle: who tries what passes learns nothing after a few attempts, and moderators see why."""
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from moderation import review, uploads
+from moderation import config, review, uploads
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.matching import Verdict
@@ -16,6 +17,12 @@ from moderation.models import Caution, Check, Picture, Role, Status
 from moderation.parts import Parts, Patience
 
 from .conftest import near_copy, status
+
+
+@pytest.fixture
+def parts(parts: Parts) -> Parts:
+    """The parts with the patience that is shipped."""
+    return dataclasses.replace(parts, patience=Patience(config.HOLD_AFTER, config.HOLD_AFTER_ADDRESS))
 
 
 @pytest.fixture
@@ -113,8 +120,6 @@ def test_several_accounts_at_one_address_try_no_more_than_ten_times(
 
 
 def test_it_can_be_switched_off(parts: Parts, person: Callable, blocked: bytes) -> None:
-    import dataclasses
-
     patient = dataclasses.replace(parts, patience=Patience(0, 0))
     max_ = person("max")
     seen = [uploads.receive(patient, max_, one, "192.0.2.7").status for one in tries(blocked, 12)]

@@ -47,7 +47,7 @@ OUT = timedelta(seconds=-1)
 
 SIZE = 160
 
-PENDING, HELD, PUBLISHED, REPLACED, REFUSED, REMOVED, _ = Status
+PENDING, HELD, PUBLISHED, REPLACED, REFUSED, REMOVED, *_ = Status
 
 
 @pytest.fixture

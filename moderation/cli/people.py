@@ -72,7 +72,7 @@ def erase(name: str) -> None:
 @with_app
 def link(name: str, site: str) -> None:
     """Print a link with which that person sets a new password, once. It is shown this once."""
-    hours = current_app.config["PASSWORD_LINK_HOURS"]
+    hours = current_app.config["LINK_HOURS"]
     with writing():
         secret = links.issue(domain.named(name), timedelta(hours=hours))
     click.echo(f"{site.rstrip('/')}/password/{secret}")

@@ -277,7 +277,7 @@ def erase(account_id: int) -> ResponseReturnValue:
 @bp.post("/people/<int:account_id>/link")
 def link(account_id: int) -> ResponseReturnValue:
     """A link with which a person sets a new password. It is on this page and nowhere else."""
-    hours = current_app.config["PASSWORD_LINK_HOURS"]
+    hours = current_app.config["LINK_HOURS"]
     with writing():
         account = db.get_or_404(Account, account_id)
         secret = links.issue(account, timedelta(hours=hours), current_user.id)

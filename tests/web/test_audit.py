@@ -1,5 +1,6 @@
 """The audit log in the browser: every change says who, and so does every download."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -65,8 +66,8 @@ def test_the_page_shows_who_did_what_filtered_and_paged(app: Flask, rosa: Browse
     first = rosa.get("/admin/audit/").text
     assert "table 5" in first
     assert "table 0" not in first
-    assert "/admin/audit/?before=4" in first
-    assert "table 0" in rosa.get("/admin/audit/?before=4").text
+    older = re.search(r'href="(/admin/audit/\?before=\d+)"', first)[1]
+    assert "table 0" in rosa.get(older).text
     only_accounts = rosa.get("/admin/audit/?kind=account").text
     assert "mona" in only_accounts
     assert "table 1" not in only_accounts

@@ -218,6 +218,7 @@ def test_nonsense_breaks_nothing_and_shows_nothing(site: Site, visitor: str, lon
         if number % 5 == 0 and visitor in SIGNS_IN_AS and not is_in(site, SIGNS_IN_AS[visitor]):
             back_again(SIGNS_IN_AS[visitor])
             come()
+    assert "BREW" not in browser.get("/metrics").text  # what strangers make up is not kept
     assert seen[200] >= 3, seen
     assert sum(seen.values()) > len(list(app.url_map.iter_rules()))
 

@@ -1,5 +1,6 @@
 """A member's page: uploading, and what is said of it."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from io import BytesIO
@@ -9,9 +10,10 @@ from flask import Flask
 from PIL import Image
 
 from moderation import review, uploads
+from moderation.context import EXTENSION
 from moderation.database import db
 from moderation.models import Check, Picture, Role, Status
-from moderation.parts import Parts
+from moderation.parts import Parts, Patience
 from tests.conftest import near_copy, save
 
 
@@ -156,8 +158,9 @@ def test_a_copy_that_a_sweep_took_down_is_said_to_have_gone_automatically(
 
 
 def test_after_a_few_refusals_the_answer_is_always_that_it_is_reviewed_and_moderators_see_why(
-    sign_in: Callable, person: Callable, parts: Parts, draw: Callable, arrive: Callable
+    app: Flask, sign_in: Callable, person: Callable, parts: Parts, draw: Callable, arrive: Callable
 ) -> None:
+    app.extensions[EXTENSION] = parts = dataclasses.replace(parts, patience=Patience(3, 10))
     review.mark(parts, arrive(draw(1)), person("ana", Role.MODERATOR), None)
     max_, mona = sign_in("max"), sign_in("mona", Role.MODERATOR)
     for scale in (0.5, 0.55, 0.6):
