@@ -44,6 +44,12 @@ def test_no_secret_is_in_a_log(
     assert [secret for secret in secrets if secret in caplog.text] == []
 
 
+def test_who_may_not_enter_is_in_the_log(sign_in: Callable, caplog: pytest.LogCaptureFixture) -> None:
+    sign_in("mia").get("/admin/people")
+    assert "Account 1 may not enter admin.people." in caplog.text
+    assert "mia" not in caplog.text
+
+
 def test_an_error_of_the_database_is_logged_without_what_was_written(
     app: Flask, person: Callable, caplog: pytest.LogCaptureFixture
 ) -> None:
