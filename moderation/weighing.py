@@ -80,13 +80,12 @@ def _png(data: bytes) -> bool:
         length, kind = struct.unpack_from(">I4s", data, place)
         if kind == b"IEND":
             break
-        if kind in (b"acTL", b"zTXt"):
+        # Behind a name: whether a text is packed, and how a profile is.
+        body = data[place + 8 : place + 8 + length].partition(b"\0")[2] if kind in (b"iTXt", b"iCCP") else b""
+        if kind in (b"acTL", b"zTXt") or (kind == b"iTXt" and body[:1] != b"\0"):
             return False
-        if kind == b"iCCP":
-            packed = data[place + 8 : place + 8 + length].partition(b"\0")[2][1:]
-            reader = zlib.decompressobj()
-            if len(reader.decompress(packed, PROFILE)) == PROFILE:
-                return False
+        if kind == b"iCCP" and len(zlib.decompressobj().decompress(body[1:], PROFILE)) == PROFILE:
+            return False
         # Chunks of pixels are counted in kilobytes, or they would be so many that walking through them takes long.
         if kind != b"IDAT" or length < 1024:
             metadata += length

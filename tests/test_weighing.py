@@ -29,6 +29,7 @@ def test_ordinary_jpeg_png_and_webp_are_cheap_and_the_rest_is_read_apart(draw):
     for kind in UPLOAD_FORMATS:
         assert is_cheap(draw(1, kind=kind, exif=exif, icc_profile=srgb())) is (kind in ("JPEG", "PNG", "WEBP"))
     assert is_cheap(draw(1, kind="JPEG", progressive=True))
+    assert is_cheap(into_png(draw(1, kind="PNG"), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta/>")))
     assert is_cheap(draw(1, kind="WEBP", lossless=True))
 
 
@@ -80,6 +81,9 @@ def test_a_picture_behind_the_first_does_not_count(draw):
         pytest.param(lambda jpeg, png, webp: into_png(png, chunk(b"tEXt", b"a\0" + bytes(140_000))), id="long text"),
         pytest.param(lambda jpeg, png, webp: png[:-12] + chunk(b"tEXt", b"a\0" + bytes(140_000)), id="text at the end"),
         pytest.param(lambda jpeg, png, webp: into_png(png, chunk(b"zTXt", b"a\0\0x")), id="packed text"),
+        pytest.param(
+            lambda jpeg, png, webp: into_png(png, chunk(b"iTXt", b"a\0\1\0\0\0x")), id="packed international text"
+        ),
         pytest.param(lambda jpeg, png, webp: into_png(png, chunk(b"acTL", bytes(8))), id="animated PNG"),
         pytest.param(
             lambda jpeg, png, webp: into_png(png, chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100_000)))),
