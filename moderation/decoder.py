@@ -31,9 +31,12 @@ log = logging.getLogger(__name__)
 GRACE = 1.0
 """Seconds beyond its bound after which a process that should have ended itself is killed."""
 
+START = 30.0
+"""Seconds that a helper may take to be ready; on a quiet machine it is half of one."""
+
 TOO_LONG = "This picture takes too long to read. Please save it again or choose another."
 TOO_MUCH = "This picture takes too much memory to read. Please save it again or choose another."
-BUSY = "Many large pictures are being read at this moment. Please try again in a minute."
+BUSY = "Too much is going on to read this picture now. Please try again in a minute."
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Decoder:
     @staticmethod
     def get_ready() -> None:
         """Start what would have to be started for the first picture that is not cheap."""
-        with _helper():
+        with contextlib.suppress(Busy), _helper():
             pass
 
     def canonical(self, data: bytes) -> Image.Image:
@@ -126,6 +129,7 @@ class _Helper:
 
     def __init__(self) -> None:
         self._ours, theirs = Pipe()
+        self._ready = False
         with theirs:
             # Settings hold secrets, and it needs none.
             environment = {name: value for name, value in os.environ.items() if not name.startswith("MODERATION_")}
@@ -140,6 +144,11 @@ class _Helper:
 
     def ask(self, data: bytes, limits: Limits, bounds: Bounds) -> bytes:
         try:
+            if not self._ready:
+                if not self._ours.poll(START):
+                    raise EOFError
+                self._ours.recv_bytes()
+                self._ready = True
             self._ours.send_bytes(_JOB.pack(limits.bytes, limits.pixels, bounds.seconds, bounds.megabytes))
             self._ours.send_bytes(data)
             if self._ours.poll(bounds.seconds + GRACE):
@@ -163,17 +172,31 @@ _idle: list[_Helper] = []
 @contextlib.contextmanager
 def _helper() -> Iterator[_Helper]:
     """A helper of this process that nobody else uses meanwhile: one that is there, else one that is started."""
-    try:
-        helper = _idle.pop()
-    except IndexError:
-        helper = _Helper()
-    if helper.process.poll() is not None:
-        helper = _Helper()
+    helper = _one_that_lives() or _started()
     try:
         yield helper
     finally:
         if helper.process.poll() is None:
             _idle.append(helper)
+
+
+def _one_that_lives() -> _Helper | None:
+    while True:
+        try:
+            helper = _idle.pop()
+        except IndexError:
+            return None
+        if helper.process.poll() is None:
+            return helper
+
+
+def _started() -> _Helper:
+    try:
+        return _Helper()
+    except OSError as error:  # no memory for another process, no more files to open
+        log.error("A process to read pictures in cannot be started: %s", error)
+        metrics.went_wrong("decoding")
+        raise Busy(BUSY) from error
 
 
 def _end() -> None:
@@ -201,6 +224,7 @@ def serve(connection: Connection) -> None:
     # What Pillow loads when it first meets a file, and a process split off ahead: no picture waits for either.
     for file in (b"no picture", encode(Image.new("RGB", (8, 8)))):
         _answer(file, Limits())
+    connection.send_bytes(b"ready")
     while child := os.fork():
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):

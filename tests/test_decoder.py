@@ -81,11 +81,12 @@ def test_a_process_that_dies_while_it_reads_is_told_of_and_the_next_picture_is_r
     monkeypatch.setattr(decoder, "_idle", [])
     apart.canonical(draw(1))
     (helper,) = decoder._idle
+    endless = many_scans(4000, 4000, 2000)
     # Both: the one that waits for the other, and the one that reads.
     killer = threading.Timer(0.3, os.killpg, (helper.process.pid, signal.SIGKILL))
     killer.start()
     with pytest.raises(TooLarge):
-        apart.canonical(many_scans(4000, 4000, 2000))
+        apart.canonical(endless)
     killer.join()
     assert decoder._idle == []
     assert apart.canonical(draw(1))
@@ -113,6 +114,20 @@ def test_all_processes_on_a_folder_take_turns_and_who_waits_too_long_is_told(tmp
         assert bounded(tmp_path, seconds=5, at_once=3).canonical(draw(1, kind="GIF"))
         holder.kill()
     assert bounded(tmp_path, seconds=5).canonical(draw(1, kind="GIF"))
+
+
+def test_where_no_process_can_be_started_the_person_is_asked_to_try_again(apart: Decoder, draw, monkeypatch):
+    def fail(*_: object, **_more: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(decoder, "_idle", [])
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", fail)
+        with pytest.raises(Busy, match="try again"):
+            apart.canonical(draw(1))
+        apart.get_ready()
+    assert apart.canonical(draw(1))
+    decoder._end()
 
 
 def test_threads_take_turns(apart: Decoder, draw):
