@@ -13,7 +13,7 @@ from .blocklist import Blocklist
 from .canonical import Limits
 from .codes import Codes
 from .context import EXTENSION
-from .database import db, engine_options, listen
+from .database import db, engine_options, listen, tune
 from .decoder import Bounds, Decoder
 from .engines import ENGINES
 from .filestore import Folder
@@ -57,6 +57,7 @@ def migrate(revision: str = "head") -> None:
     """Bring the current app's database up to the tables of this version, or of an earlier revision."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     upgrade(revision=revision)
+    tune()
 
 
 def migrate_back(revision: str) -> None:

@@ -127,3 +127,12 @@ def writing() -> Iterator[None]:
         raise
     finally:
         db.session.info["writing"] = False
+
+
+def tune() -> None:
+    """Have SQLite look at a sample of its tables, by which it chooses indexes. PostgreSQL does so by itself."""
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect().execution_options(writes=True) as connection:
+            connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()

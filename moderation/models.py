@@ -197,7 +197,7 @@ class Decision(Model):
     __tablename__ = "decisions"
 
     id: Mapped[Id]
-    created: Mapped[Created]
+    created: Mapped[Created] = mapped_column(index=True)
     kind: Mapped[Kind] = mapped_column(text_enum(Kind))
     by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("accounts.id"), index=True)  # None: the command line
     reason: Mapped[str] = mapped_column(sa.String(200), default="")
@@ -245,6 +245,8 @@ class Picture(Model):
         sa.Index("ix_pictures_decision_id_id", "decision_id", "id"),
         sa.Index("ix_pictures_member_id_id", "member_id", "id"),
         sa.Index("ix_pictures_status_id", "status", "id"),
+        sa.Index("ix_pictures_status_created_member_id", "status", "created", "member_id"),
+        sa.Index("ix_pictures_created", "created"),
     )
 
 
@@ -259,7 +261,7 @@ class Entry(Model):
     decision_id: Mapped[int] = mapped_column(sa.ForeignKey("decisions.id"), index=True)
     picture_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pictures.id"))  # the one that was marked
     source: Mapped[str | None] = mapped_column(sa.String(255))  # or the file's name
-    withdrawn: Mapped[datetime | None]
+    withdrawn: Mapped[datetime | None] = mapped_column(index=True)
     withdrawal_id: Mapped[int | None] = mapped_column(
         sa.ForeignKey("decisions.id"), index=True
     )  # that last withdrew it
@@ -312,6 +314,9 @@ class KnownGood(Model):
     removal: Mapped[Decision | None] = relationship(foreign_keys=removal_id)
 
 
+_SWEPT_UP = sa.text("entry_id IS NOT NULL")
+
+
 class Action(Model):
     """What a decision did to one picture, and how that picture was before."""
 
@@ -329,6 +334,10 @@ class Action(Model):
 
     decision: Mapped[Decision] = relationship(back_populates="actions")
     picture: Mapped[Picture] = relationship()
+
+    __table_args__ = (
+        sa.Index("ix_actions_swept", "decision_id", "picture_id", sqlite_where=_SWEPT_UP, postgresql_where=_SWEPT_UP),
+    )
 
 
 class Exemption(Model):
@@ -377,6 +386,9 @@ class Claim(Model):
     account: Mapped[Account] = relationship()
 
 
+_FAILED = sa.text("failure IS NOT NULL")
+
+
 class Check(Model):
     """One comparison of a picture with the blocklist, and what came of it."""
 
@@ -398,7 +410,11 @@ class Check(Model):
 
     __table_args__ = (
         sa.Index("ix_checks_entry_id_created", "entry_id", "created"),
-        sa.Index("ix_checks_occasion_created", "occasion", "created"),
+        # For the statistics: what they count is in the index, so that the rows need not be read.
+        sa.Index("ix_checks_occasion_created", "occasion", "created", "failure", "milliseconds"),
+        sa.Index("ix_checks_created_candidates", "created", "failure", "candidates"),
+        sa.Index("ix_checks_verdict_created", "verdict", "created"),
+        sa.Index("ix_checks_failed", "picture_id", sqlite_where=_FAILED, postgresql_where=_FAILED),
     )
 
 
@@ -408,7 +424,7 @@ class Match(Model):
     __tablename__ = "matches"
 
     id: Mapped[Id]
-    check_id: Mapped[int] = mapped_column(sa.ForeignKey("checks.id"), index=True)
+    check_id: Mapped[int] = mapped_column(sa.ForeignKey("checks.id"))
     entry_id: Mapped[int] = mapped_column(sa.ForeignKey("entries.id"), index=True)
     view: Mapped[int]  # the entry's, a number of `views`
     asked: Mapped[int] = mapped_column(server_default="0")  # the picture's
@@ -422,3 +438,8 @@ class Match(Model):
 
     check: Mapped[Check] = relationship(back_populates="matches")
     entry: Mapped[Entry] = relationship()
+
+    __table_args__ = (
+        sa.Index("ix_matches_check_id", "check_id", "dhash", "verdict"),
+        sa.Index("ix_matches_verdict_check_id", "verdict", "check_id", "entry_id"),
+    )

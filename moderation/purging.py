@@ -12,7 +12,7 @@ from . import audit
 from .accounts import end_sessions, may_go
 from .audit import Event
 from .columns import now
-from .database import db, writing
+from .database import db, tune, writing
 from .errors import Refusal
 from .models import (
     Account,
@@ -77,6 +77,7 @@ def purge(parts: Parts, retention: Retention) -> Due:
     done = Due(quarantined, replaced, _purge_checks(_old_checks(retention, moment)), files + more)
     with writing():
         audit.record(Event.PURGE, None, pictures=done.quarantined + done.replaced, checks=done.checks, files=done.files)
+    tune()
     return done
 
 

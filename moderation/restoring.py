@@ -127,14 +127,14 @@ def _load_rows(connection: sa.Connection, backup: Backup) -> None:
                 connection.execute(raised.values(version=row["version"], epoch=str(uuid.uuid4())))
         elif rows:
             connection.execute(sa.insert(table), rows)
-    _continue_numbers(connection, list(by_name.values()))
+    continue_numbers(connection)
 
 
-def _continue_numbers(connection: sa.Connection, loaded: list[sa.Table]) -> None:
+def continue_numbers(connection: sa.Connection) -> None:
     """On PostgreSQL the ids that come next are counted apart from those that rows have; SQLite looks at the rows."""
     if connection.dialect.name != "postgresql":
         return
-    for table in loaded:
+    for table in tables(connection):
         if "id" in table.columns:
             sequence = connection.scalar(sa.select(sa.func.pg_get_serial_sequence(table.name, "id")))
             last = connection.scalar(sa.select(sa.func.max(table.c.id)))

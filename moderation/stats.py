@@ -1,11 +1,11 @@
 """What happened, in numbers: one query per figure. A day is a day of UTC."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import quantiles
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
@@ -22,6 +22,11 @@ class Period(NamedTuple):
     start: datetime
     end: datetime
 
+
+DOWN = (Status.REFUSED, Status.REMOVED)
+
+PART = 1000
+"""Ids in one query at most."""
 
 Since = datetime | Period | None
 """From when on something is counted, or in which period; None for all there ever was."""
@@ -187,7 +192,8 @@ def start(days: int, moment: datetime) -> datetime:
     return datetime.combine(moment.astimezone(UTC).date() - timedelta(days - 1), time(), UTC)
 
 
-def figures(since: Since) -> Figures:
+def figures(since: Since, comparison: bool = False) -> Figures:
+    """All of them; for a comparison with a later time, without those that are not compared."""
     return Figures(
         uploads(since),
         outcomes(since),
@@ -195,7 +201,7 @@ def figures(since: Since) -> Figures:
         swept(since),
         waiting(),
         failures(since),
-        check_times(since),
+        None if comparison else check_times(since),
         entries(),
         decision_times(since),
         appeals(since),
@@ -208,9 +214,9 @@ def uploads(since: Since) -> int:
 
 
 def outcomes(since: Since) -> Outcomes:
-    counted = sa.select(_count_if(Picture.status == Status.REFUSED), _count_if(Picture.status == Status.REMOVED))
-    refused, removed = db.session.execute(counted.where(within(Picture, since))).one()
-    return Outcomes(refused, removed)
+    counted = sa.select(Picture.status, sa.func.count()).where(Picture.status.in_(DOWN), within(Picture, since))
+    found = {row[0]: row[1] for row in db.session.execute(counted.group_by(Picture.status))}
+    return Outcomes(found.get(Status.REFUSED, 0), found.get(Status.REMOVED, 0))
 
 
 def marked(since: Since) -> int:
@@ -228,7 +234,8 @@ def swept(since: Since) -> int:
         .join(Action.decision)
         .where(
             Action.entry_id.is_not(None),
-            Picture.status.in_((Status.REFUSED, Status.REMOVED)),
+            # As no index has it, so that the database begins with the decisions of that time.
+            Picture.status.concat("").in_([one.value for one in DOWN]),
             Decision.undone.is_(None),
             within(Decision, since),
         )
@@ -256,58 +263,81 @@ def failures(since: Since) -> Failures:
 
 def check_times(since: Since) -> CheckTimes | None:
     """Of uploads that could be compared; None where there were none."""
-    ranked = (
-        sa.select(
-            Check.milliseconds,
-            sa.func.row_number().over(order_by=Check.milliseconds).label("rank"),
-            sa.func.count().over().label("of"),
-        )
-        .where(Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), within(Check, since))
-        .subquery()
-    ).c
-    p50, p95 = (
-        sa.func.min(sa.case((ranked.rank * 100 >= ranked.of * percent, ranked.milliseconds))) for percent in (50, 95)
-    )
-    found = db.session.execute(sa.select(p50, p95)).one()
-    return None if found[0] is None else CheckTimes(*found)
+    done = Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), within(Check, since)
+    # How many took so many whole milliseconds; then, exactly, the one that is looked for among those.
+    whole = sa.cast(Check.milliseconds, sa.Integer)
+    counted = db.session.execute(sa.select(whole, sa.func.count()).where(*done).group_by(whole).order_by(whole)).all()
+    number = sum(row[1] for row in counted)
+
+    def percentile(percent: int) -> float:
+        place = -(-number * percent // 100) - 1
+        for milliseconds, many in counted:
+            if place < many:
+                same = sa.select(Check.milliseconds).where(*done, whole == milliseconds).order_by(Check.milliseconds)
+                return float(db.session.execute(same.offset(place).limit(1)).scalar_one())
+            place -= many
+        raise AssertionError("A percentile lies among what was counted.")
+
+    return CheckTimes(percentile(50), percentile(95)) if number else None
 
 
 def entries() -> Entries:
-    counted = sa.select(_count_if(Entry.withdrawn.is_(None)), _count_if(Entry.withdrawn.is_not(None)))
-    return Entries(*db.session.execute(counted).one())
+    return Entries(
+        *(
+            _count(sa.select(sa.func.count()).where(which))
+            for which in (Entry.withdrawn.is_(None), Entry.withdrawn.is_not(None))
+        )
+    )
 
 
 def most_matched(since: Since, limit: int) -> list[EntryFigures]:
     """The entries with the most matches in that time first; those without any, newest first, at the end."""
-    inside = within(Check, since)
-    found = (
-        sa.select(
-            Match.entry_id,
-            sa.func.count(sa.distinct(sa.case((inside, Check.id)))).label("matches"),
-            sa.func.count(sa.distinct(sa.case((inside, Picture.member_id)))).label("members"),
-            sa.func.max(Check.created).label("last"),
-        )
-        .join(Match.check)
-        .join(Picture, Picture.id == Check.picture_id)
-        .where(Match.verdict != Verdict.PUBLISH)
-        .group_by(Match.entry_id)
-        .subquery()
-    )
-    matches, members = (sa.func.coalesce(column, 0) for column in (found.c.matches, found.c.members))
-    ranked = (
-        sa.select(Entry, matches, members, found.c.last)
-        .outerjoin(found, found.c.entry_id == Entry.id)
-        .options(joinedload(Entry.decision).joinedload(Decision.by))
-        .order_by(matches.desc(), Entry.id.desc())
-        .limit(limit)
-    )
-    return [EntryFigures(*row) for row in db.session.execute(ranked)]
+    counting = Match.verdict.in_((Verdict.HOLD, Verdict.REFUSE))
+    matches, members = sa.func.count(sa.distinct(Check.id)), sa.func.count(sa.distinct(Picture.member_id))
+    entry = _unordered(Match.entry_id)
+    found = sa.select(entry, matches, members).join(Match.check).join(Picture, Picture.id == Check.picture_id)
+    found = found.where(counting, within(Check, since), *_checked(since)).group_by(entry)
+    ranked = db.session.execute(found.order_by(matches.desc(), entry.desc()).limit(limit)).all()
+    figures = {row[0]: (row[1], row[2]) for row in ranked}
+    ids = list(figures)
+    if len(ids) < limit:
+        others = sa.select(Entry.id).where(Entry.id.not_in(ids)).order_by(Entry.id.desc())
+        ids += db.session.scalars(others.limit(limit - len(ids)))
+    last = sa.select(Match.entry_id, sa.func.max(Check.created)).join(Match.check).where(counting)
+    latest = {row[0]: row[1] for row in _in_parts(last.group_by(Match.entry_id), Match.entry_id, ids)}
+    wanted = sa.select(Entry).options(joinedload(Entry.decision).joinedload(Decision.by))
+    by_id = {row[0].id: row[0] for row in _in_parts(wanted, Entry.id, ids)}
+    return [EntryFigures(by_id[id_], *figures.get(id_, (0, 0)), latest.get(id_)) for id_ in ids]
+
+
+def _unordered(column: Any) -> sa.ColumnElement[int]:
+    """The column as no index has it in order: the database begins with the rows that are asked for, and groups those,
+    in place of going through all rows group by group."""
+    return cast("sa.ColumnElement[int]", column + sa.literal_column("0"))
+
+
+def _in_parts(query: sa.Select[*tuple[Any, ...]], column: Any, ids: Sequence[int]) -> Iterator[Any]:
+    """The rows where the column is one of those: no database takes any number of them at once."""
+    for start in range(0, len(ids), PART):
+        yield from db.session.execute(query.where(column.in_(ids[start : start + PART])))
+
+
+def _checked(since: Since) -> list[sa.ColumnElement[bool]]:
+    """Between which checks a match has to lie to be of that time: found in an index, before the check itself is."""
+    if since is None:
+        return []
+    first, last = db.session.execute(
+        sa.select(sa.func.min(Check.id), sa.func.max(Check.id)).where(within(Check, since))
+    ).one()
+    return [Match.check_id.between(first, last)] if first is not None else [sa.false()]
 
 
 def decision_times(since: Since) -> DecisionTimes | None:
     """Of the decisions in that time on pictures by a person looking at them; None where there were none."""
+    # Whole seconds on SQLite: reckoned by the database, which is twice as fast as to read two times of each.
+    taken = sa.func.min(sa.extract("epoch", Decision.created)) - sa.extract("epoch", Picture.created)
     first = (
-        sa.select(Picture.created, sa.func.min(Decision.created))
+        sa.select(taken)
         .join(Action, Action.picture_id == Picture.id)
         .join(Action.decision)
         .where(
@@ -318,7 +348,7 @@ def decision_times(since: Since) -> DecisionTimes | None:
         )
         .group_by(Picture.id, Picture.created)
     )
-    seconds = [(decided - uploaded).total_seconds() for uploaded, decided in db.session.execute(first)]
+    seconds = [float(one) for one in db.session.scalars(first)]
     if len(seconds) < 2:
         return DecisionTimes(seconds[0], seconds[0]) if seconds else None
     tenths = quantiles(seconds, n=10, method="inclusive")
@@ -361,17 +391,16 @@ def moderators(since: Since) -> list[Moderator]:
 
 def offenders(since: Since, limit: int, at_least: int = 2) -> list[Offender]:
     """Members of whom at least so many pictures were refused or taken down, the most first."""
+    number = sa.func.count()
+    member = _unordered(Picture.member_id)
+    most = sa.select(member).where(Picture.status.in_(DOWN), within(Picture, since)).group_by(member)
+    most = most.having(number >= at_least).order_by(number.desc(), member)
+    ids = db.session.scalars(most.limit(limit)).all()
     refused, removed = _count_if(Picture.status == Status.REFUSED), _count_if(Picture.status == Status.REMOVED)
-    counted = (
-        sa.select(Account, refused, removed, sa.func.count(Picture.id))
-        .join(Picture, Picture.member_id == Account.id)
-        .where(within(Picture, since))
-        .group_by(Account.id)
-        .having(refused + removed >= at_least)
-        .order_by((refused + removed).desc(), Account.id)
-        .limit(limit)
-    )
-    return [Offender(*row) for row in db.session.execute(counted)]
+    counted = sa.select(Account, refused, removed, number).join(Picture, Picture.member_id == Account.id)
+    counted = counted.where(within(Picture, since)).group_by(Account.id)
+    found = {row[0].id: Offender(*row) for row in _in_parts(counted, Account.id, ids)}
+    return [found[id_] for id_ in ids]
 
 
 def by_view(since: Since) -> list[tuple[str, int]]:
@@ -379,7 +408,9 @@ def by_view(since: Since) -> list[tuple[str, int]]:
     counted = (
         sa.select(Match.view, Match.asked, sa.func.count(sa.distinct(Check.id)))
         .join(Match.check)
-        .where(Match.entry_id == Check.entry_id, Check.verdict != Verdict.PUBLISH, within(Check, since))
+        .where(
+            Match.entry_id == Check.entry_id, Check.verdict.in_((Verdict.HOLD, Verdict.REFUSE)), within(Check, since)
+        )
         .group_by(Match.view, Match.asked)
     )
     names: Counter[str] = Counter()
@@ -391,18 +422,21 @@ def by_view(since: Since) -> list[tuple[str, int]]:
 def per_day(since: Since, until: datetime) -> list[Day]:
     """Every day of that time, those without an upload too; of all time, from the first upload on."""
     day = sa.func.date(Picture.created, type_=sa.Date)
-    counted = (
-        sa.select(
-            day,
-            sa.func.count(Picture.id),
-            _count_if(Picture.status == Status.REFUSED),
-            _count_if(Picture.status == Status.REMOVED),
-        )
-        .where(within(Picture, since))
-        .group_by(day)
-    )
-    found = {row[0]: Day(*row) for row in db.session.execute(counted)}
-    return [found.get(one) or Day(one, 0, 0, 0) for one in _dates(since, until, found)]
+    counted = sa.select(day, Picture.status, sa.func.count()).where(Picture.status.in_(DOWN), within(Picture, since))
+    down = {(row[0], row[1]): row[2] for row in db.session.execute(counted.group_by(day, Picture.status))}
+    earliest = None if since else db.session.scalar(sa.select(sa.func.min(Picture.created)))
+    dates = _dates(since, until, [earliest.astimezone(UTC).date()] if earliest else ())
+    return [
+        Day(one, _uploaded(one, since), down.get((one, Status.REFUSED), 0), down.get((one, Status.REMOVED), 0))
+        for one in dates
+    ]
+
+
+def _uploaded(day: date, since: Since) -> int:
+    """On that day, as far as it lies in that time: counted in an index, day by day."""
+    begun = datetime.combine(day, time(), UTC)
+    on_it = within(Picture, Period(begun, begun + timedelta(1)))
+    return _count(sa.select(sa.func.count()).select_from(Picture).where(on_it, within(Picture, since)))
 
 
 def stopped_per_day(since: Since, until: datetime) -> list[Stopped]:
@@ -430,12 +464,9 @@ def _dates(since: Since, until: datetime, found: Iterable[date]) -> list[date]:
 
 def distances(since: Since, widest: int) -> Distances:
     """Every distance from 0 to the widest that is recorded, or was while another setting held."""
-    counted = (
-        sa.select(Match.dhash, Match.verdict, sa.func.count())
-        .join(Match.check)
-        .where(within(Check, since))
-        .group_by(Match.dhash, Match.verdict)
-    )
+    # From the checks to their matches, both in indexes alone; most checks have none.
+    counted = sa.select(Match.dhash, Match.verdict, sa.func.count()).select_from(Check).join(Check.matches)
+    counted = counted.where(Check.candidates > 0, within(Check, since)).group_by(Match.dhash, Match.verdict)
     found = {(bits, verdict): number for bits, verdict, number in db.session.execute(counted)}
     checks, without = db.session.execute(
         sa.select(sa.func.count(Check.id), _count_if(Check.candidates == 0)).where(

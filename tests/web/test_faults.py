@@ -31,7 +31,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("Nothing can be mounted here.")
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    # At once, although a process that reads pictures apart may have been started with a file of it open.
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @contextmanager
