@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from . import columns
@@ -27,8 +28,18 @@ class Base(DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMES)
 
 
+class Session(FlaskSession):
+    """Ends well also where the database went first: a request that has its answer is not spoilt by that."""
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except sa.exc.OperationalError:  # nothing is left to be rolled back
+            self.invalidate()
+
+
 # After a commit, rows stay as they were written; each write transaction begins by forgetting what was read.
-db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+db = SQLAlchemy(model_class=Base, session_options={"class_": Session, "expire_on_commit": False})
 
 BUSY_SECONDS = 20
 """How long one writer waits for another."""

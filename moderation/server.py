@@ -6,6 +6,7 @@ import threading
 import warnings
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
@@ -112,12 +113,12 @@ def take_care(app: Flask) -> threading.Thread:
 def _care(app: Flask, stop: threading.Event) -> None:
     parts: Parts = app.extensions[EXTENSION]
     while not stop.wait(CARE_SECONDS):
-        with app.app_context():
-            try:
+        try:
+            with app.app_context():
                 done = review.finish_work(parts)
-                if done:
-                    log.info("Finished %d pieces of work.", done)
-            except Exception:
-                log.exception("Work that was left half done could not be finished; trying again.")
-            finally:
-                db.session.remove()
+            if done:
+                log.info("Finished %d pieces of work.", done)
+        except sa.exc.OperationalError as error:
+            log.error("The database does not answer, so that nothing is taken over: %s", error.orig)
+        except Exception:
+            log.exception("Work that was left half done could not be finished; trying again.")

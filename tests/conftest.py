@@ -69,6 +69,7 @@ ON_BOTH = {
     "test_uploads",
     "test_whatif",
     "web.test_admin",
+    "web.test_database_gone",
     "web.test_roles",
 }
 """Modules whose tests run on both databases each time: where SQL is more than a row by its number, where processes

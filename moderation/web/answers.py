@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, render_template, request, url_for
+from flask import Flask, Response, current_app, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from gunicorn.http.errors import ParseException
@@ -32,7 +32,10 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ParseException, lambda error: _http_error(BadRequest()))
-    app.register_error_handler(sa.exc.OperationalError, _database_error)
+    for gone in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError):
+        app.register_error_handler(gone, _database_error)
+    for unfit in (sa.exc.DataError, OverflowError):  # a number or a text that the database has no room for
+        app.register_error_handler(unfit, lambda error: _http_error(BadRequest()))
     app.register_error_handler(OSError, _system_error)
     app.register_error_handler(Exception, _defect)
     app.after_request(_harden)
@@ -109,11 +112,18 @@ def read_rest(most: int = 64_000_000) -> None:
         most -= len(chunk)
 
 
-def _database_error(error: sa.exc.OperationalError) -> ResponseReturnValue:
-    current_app.logger.error("The database does not answer: %s", error.orig)
+def _database_error(error: sa.exc.SQLAlchemyError) -> ResponseReturnValue:
+    """It is locked, or gone. Each connection is tried before it is used, so that the first after that is answered."""
+    current_app.logger.error("The database does not answer: %s", getattr(error, "orig", error))
     metrics.went_wrong("database")
-    message = "The site is busy at this moment. Nothing was changed. Please try again in a minute."
-    return _answer(message, HTTPStatus.SERVICE_UNAVAILABLE, "Please try again")
+    # The page is made without a look at who asks, which would be the next question that has no answer.
+    g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
+    message = "The site cannot reach its database at this moment. Please try again in a minute."
+    if request.method not in ("GET", "HEAD"):
+        message += " Look first whether it was done: if it was not, nothing was changed."
+    answer = current_app.make_response(_answer(message, HTTPStatus.SERVICE_UNAVAILABLE, "Please try again"))
+    answer.headers["Retry-After"] = "60"
+    return answer
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

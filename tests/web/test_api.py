@@ -349,7 +349,7 @@ def test_a_database_that_does_not_answer_and_a_defect_are_problems_without_secre
 
     locked = sa.exc.OperationalError("SELECT secret", {}, Exception("database is locked"))
     monkeypatch.setattr(tokens, "is_valid", lambda _: fail(locked))
-    assert "busy" in problem_of(ask(draw(1)), 503)
+    assert "cannot reach its database" in problem_of(ask(draw(1)), 503)
 
     monkeypatch.setattr(tokens, "is_valid", lambda _: fail(ValueError("a secret")))
     answer = ask(draw(1))
