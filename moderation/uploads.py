@@ -164,12 +164,14 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
 
 
 def recheck(parts: Parts, known: Fingerprint, version: int) -> set[int]:
-    """What is on show and looks like that picture goes back to pending, to be compared anew; which those are.
+    """What is on show, or about to be, and looks like that picture is pending from now on, to be compared anew.
 
-    Part of a write transaction. Each has to go through `publish` when that is committed.
+    Part of a write transaction; returns which those are. Each has to go through `publish` when that is committed:
+    a check that is under way has looked while that picture was known good, and shows nothing any more.
     """
     ids = {hit.id for hit in copies(parts, replace(known, views=blocked_views(known)), direct=True)}
-    shown = db.session.scalars(sa.select(Picture).where(Picture.id.in_(ids), Picture.status == Status.PUBLISHED)).all()
+    coming = (Status.PUBLISHED, Status.PENDING)
+    shown = db.session.scalars(sa.select(Picture).where(Picture.id.in_(ids), Picture.status.in_(coming))).all()
     for picture in shown:
         picture.status, picture.lease, picture.version = Status.PENDING, now() + parts.lease, version
     return {picture.id for picture in shown}

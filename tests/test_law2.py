@@ -26,6 +26,7 @@ from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.index import BKTreeEngine
+from moderation.known_good import KnownGoodList
 from moderation.matching import Hit, Matcher, Policy, Verdict, compare
 from moderation.models import Account, Action, Check, Decision, Entry, Picture, Role, Status
 from moderation.onshow import OnShow
@@ -283,6 +284,15 @@ def test_an_upload_committed_while_a_mark_looks_is_taken_down_where_there_are_kn
     review.mark(meanwhile_sweeping(parts, before=elsewhere), marked, cleo, None)
     assert status(newest()) is Status.REFUSED
     assert newest() != marked
+
+
+def test_what_is_known_good_no_more_when_an_upload_has_looked_lets_nothing_pass(parts, another_process, cast):
+    ana, ben, cleo = cast
+    review.mark(parts, receive(parts, ana, mosaic(1)).id, cleo, None)
+    known = allowing.add_file(parts, mosaic(1), "one.jpg", "", cleo).known.id
+    look = interrupted(KnownGoodList, None, lambda: allowing.remove(another_process, known, cleo))
+    receive(dataclasses.replace(parts, known_good=look()), ben, mosaic(1))
+    assert status(newest()) is Status.REFUSED
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -333,7 +333,8 @@ def race(instance: Path, cast: Cast, seed: int, deeds: int, barrier: threading.B
                     done["declined"] += told_no(deed, parts)
                     done["deeds"] += 1
                     done[kind] += 1
-                    assert slipped() == [], f"when {kind} had returned"
+                    if slip := slipped():
+                        raise AssertionError(f"{slip}, when {kind} had returned")
             answers.put(done)
         except BaseException:
             answers.put(traceback.format_exc())
