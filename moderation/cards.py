@@ -1,6 +1,6 @@
 """The grid's pages: which pictures, in which order, and several copies of one picture as one card."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -80,14 +80,18 @@ def page(
     return Page(cards, shown[-1] if shown and more and order == "newest" else None)
 
 
-def cards(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:
-    """Those pictures as they lie on a grid now; newest copies stand for older ones."""
+def cards(parts: Parts, found: Sequence[Picture], version: int | None = None) -> Sequence[Card]:
+    """Those pictures as they lie on a grid now, which is at that version of the list; newest copies stand for older."""
     copies: dict[int, list[int]] = {}
     if any(picture.decision_id is None for picture in found):
-        coded = parts.codes.of(db.session.scalars(_LATEST))
+        coded = parts.codes.of(_latest()) if version is None else parts.codes.at(version, _latest)
         place = {id_: number for number, id_ in enumerate(coded.ids)}
         copies = {one.id: _copies(coded, place[one.id]) for one in found if one.id in place}
     return _complete([Card(one, copies.get(one.id, ())) for one in found])
+
+
+def _latest() -> Iterable[int]:
+    return db.session.scalars(_LATEST)
 
 
 def stacked(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:

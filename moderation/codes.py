@@ -4,7 +4,7 @@ They never change, save that the pictures are others after a restored backup.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ class Codes:
         self._lock = threading.Lock()
         self._epoch = ""
         self._known: dict[int, bytes] = {}  # empty where there is too little detail
+        self._latest: tuple[int, Coded] | None = None  # at a version of the list
 
     def of(self, ids: Iterable[int]) -> Coded:
         """Of those pictures, in their order; weak ones and those without a fingerprint are left out."""
@@ -49,6 +50,13 @@ class Codes:
         coded = [(id_, view) for id_, view in found if view]
         views = np.frombuffer(b"".join(view for _, view in coded), VIEW)
         return Coded([id_ for id_, _ in coded], views["dhash"], views["phash"])
+
+    def at(self, version: int, ids: Callable[[], Iterable[int]]) -> Coded:
+        """Of pictures that change with the list alone: all open grids ask for the same ones at the same version."""
+        latest = self._latest
+        if latest is None or latest[0] != version:
+            latest = self._latest = version, self.of(ids())
+        return latest[1]
 
     def _read(self, ids: list[int]) -> None:
         if len(self._known) + len(ids) > self._most:

@@ -33,7 +33,9 @@ class WhatIf:
 def what_if(since: Since, policy: Policy, other: Policy) -> WhatIf:
     """The uploads of that time under another policy, as compared with the one in force.
 
-    Exact as far as candidates were recorded: within the other policy's `widest` and `candidate` as they were then.
+    Exact as far as candidates were recorded: within the other policy's `widest` and `candidate` as they were then, and
+    of each entry in one pair of views, the plainest of those that refused. Another pair may have been nearer, so that
+    with stricter thresholds a few more may stay refused than are counted.
     """
     wanted = Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), within(Check, since)
     checked = db.session.scalar(sa.select(sa.func.count(Check.id)).where(*wanted)) or 0

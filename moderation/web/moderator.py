@@ -81,7 +81,7 @@ def changes() -> ResponseReturnValue:
                 "copies": card.copies,
                 "html": _card(card),
             }
-            for card in cards.cards(parts(), found)
+            for card in cards.cards(parts(), found, version)
         ],
     }
 

@@ -257,7 +257,9 @@ def for_readme() -> None:
                 visit(page, screen)
                 page.set_viewport_size({"width": 1440, "height": high})
                 shot = Image.open(BytesIO(page.screenshot())).convert("RGB")
-                shot.quantize(128, dither=Image.Dither.NONE).save(here / f"{name}.png", optimize=True)
+                shot.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+                    here / f"{name}.png", optimize=True
+                )
                 context.close()
 
 

@@ -1,0 +1,140 @@
+"""What moderators, members and admins do beside the grid, in real browsers."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import expect
+
+from moderation import accounts, review
+from moderation.blocklist import unpack
+from moderation.database import db, writing
+from moderation.demo import near_miss
+from moderation.judging import judge
+from moderation.matching import Verdict, Zone
+from moderation.models import Account, Picture, Role, Status
+from moderation.parts import Parts
+from tests.conftest import near_copy, status
+
+
+def test_a_near_match_is_claimed_taken_over_and_found_to_be_none(
+    window: Callable, parts: Parts, arrive: Callable, draw: Callable
+) -> None:
+    ana, ben = window("ana", Role.MODERATOR), window("ben", Role.MODERATOR)
+    ana.get_by_role("link", name="Recent").click()
+    review.mark(parts, arrive(draw(1)), accounts.named("ana").id, None)
+    held = arrive(near_miss(draw(1), parts.policy))
+    ben.reload()
+    ben.get_by_role("link", name="Near matches 1").click()
+    ben.get_by_role("link", name="Begin with the first").click()
+    expect(ben.get_by_text("the outlines")).to_contain_text("of 64 bits differ")
+    expect(ben.get_by_role("link", name="Blocklist entry 1")).to_be_visible()
+
+    ana.goto(ben.url)
+    expect(ana.get_by_text("ben is looking at this picture.")).to_be_visible()
+    expect(ana.get_by_role("button", name="Not a match")).to_have_count(0)
+    ana.get_by_role("button", name="Take over").click()
+    ana.get_by_role("button", name="Not a match").click()
+    expect(ana.get_by_text("Nothing is held.")).to_be_visible()
+    assert status(held) is Status.PUBLISHED
+    ben.reload()
+    expect(ben.get_by_text("This picture is decided: on show.")).to_be_visible()
+
+
+def test_what_is_escalated_leaves_every_open_grid_and_only_the_named_see_it(
+    window: Callable, arrive: Callable, draw: Callable
+) -> None:
+    number, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    ana, ben, eve = (window(name, Role.MODERATOR) for name in ("ana", "ben", "eve"))
+    with writing():
+        accounts.set_entrusted(db.session.get_one(Account, accounts.named("eve").id), True)
+    card = ana.locator(f"#picture-{copy}")
+    card.locator("summary").click()
+    card.get_by_role("link", name="Escalate…").click()
+    ana.get_by_label("Why, in a few words").fill("May show a child")
+    ana.get_by_role("button", name="Escalate").click()
+    expect(ana.get_by_text("is escalated and kept apart, with 1 copy of it.")).to_be_visible()
+    expect(ana.locator(".grid .card")).to_have_count(0)
+    expect(ben.locator(f"#picture-{copy}")).to_contain_text("Kept apart")
+    expect(ben.locator(f"#picture-{copy} img")).to_have_count(0)
+    assert ben.goto("/review/escalated/").status == 403
+
+    eve.goto("/review/")
+    eve.get_by_role("link", name="Escalated 2").click()
+    expect(eve.locator("main img")).to_have_count(0)
+    eve.get_by_role("link", name=f"Picture {copy}").click()
+    expect(eve.locator("main img")).not_to_be_visible()
+    eve.get_by_role("button", name="It is fine").click()
+    expect(eve.get_by_text("Nothing is escalated.")).to_be_visible()
+    assert [status(one) for one in (number, copy)] == [Status.PUBLISHED] * 2
+
+
+def test_an_admin_withdraws_restores_and_takes_back_all_that_an_account_decided(
+    window: Callable, parts: Parts, arrive: Callable, draw: Callable
+) -> None:
+    ana, root = window("ana", Role.MODERATOR), window("root", Role.ADMIN)
+    numbers = [arrive(draw(seed)) for seed in range(3)]
+    ana.reload()
+    for number in numbers[:2]:
+        ana.locator(f"#picture-{number}").get_by_role("button", name="Indecent").click()
+        expect(ana.locator(f"#picture-{number}")).to_contain_text("Indecent: no other copies on show.")
+    root.goto("/blocklist/")
+    root.get_by_role("button", name="Withdraw entry 1").click()
+    expect(root.get_by_text("Entry 1 is withdrawn: it blocks no more.")).to_be_visible()
+    root.goto("/blocklist/?show=withdrawn")
+    root.get_by_role("button", name="Restore entry 1").click()
+    expect(root.get_by_text("Entry 1 blocks again.")).to_be_visible()
+
+    root.get_by_role("link", name="People").click()
+    root.get_by_role("link", name="ana").click()
+    root.get_by_role("link", name="Take back decisions…").click()
+    root.get_by_label("Since, in UTC").fill("2020-01-01T00:00")
+    root.get_by_role("button", name="Show what that is").click()
+    expect(root.get_by_text("2 decisions about 2 pictures. 2 of them are down now")).to_be_visible()
+    root.get_by_role("button", name="Take back all 2").click()
+    expect(root.get_by_text("Took back 2 decisions of ana.")).to_be_visible()
+    assert [status(number) for number in numbers] == [Status.PUBLISHED] * 3
+    root.get_by_label("State").select_option("taken back")
+    root.get_by_role("button", name="Show").click()
+    expect(root.locator(".history li")).to_have_count(2)
+    with root.expect_download() as download:
+        root.get_by_role("link", name="CSV").click()
+    assert len(Path(download.value.path()).read_text().splitlines()) == 3
+
+
+SAVED = ((0.9, 80), (0.3, 20), (0.12, 8))
+"""How copies are saved again: scale and quality. The last is too far away for stricter thresholds."""
+
+
+@pytest.fixture
+def by_hashes(instance: Path) -> None:
+    """A site on which the thresholds alone decide, as pixels never do."""
+    (instance / "config.py").write_text("REFUSE_CORRELATION = 2.0\n")
+
+
+@pytest.mark.usefixtures("by_hashes")
+def test_the_what_if_number_equals_a_recount(window: Callable, parts: Parts, arrive: Callable, draw: Callable) -> None:
+    root = window("root", Role.ADMIN)
+    assert parts.policy.refuse_correlation == 2.0
+    for seed in range(3):
+        review.mark(parts, arrive(draw(seed)), accounts.named("root").id, None)
+    files = [near_copy(draw(seed), scale, quality) for seed in range(3) for scale, quality in SAVED]
+    for data in (*files, *(near_miss(draw(seed), parts.policy) for seed in range(3)), draw(5), draw(6)):
+        arrive(data)
+    root.goto("/admin/")
+    root.get_by_label("Refuse within dHash bits").fill("4")
+    root.get_by_label("and pHash bits").fill("24")
+    root.get_by_role("button", name="Count").click()
+
+    db.session.rollback()
+    other = replace(parts, policy=replace(parts.policy, refuse=Zone(4, 24)))
+    later = db.session.scalars(sa.select(Picture).where(Picture.id > 3))
+    counted = Counter(judge(other, unpack(one.fingerprint)).verdict for one in later if one.fingerprint)
+    refused = counted[Verdict.REFUSE]
+    assert 0 < refused < len(files)
+    sentence = f"{refused} upload{'' if refused == 1 else 's'} of 17 would have been refused instead of 9"
+    expect(root.locator("#what-if ~ p", has_text="would have been refused")).to_contain_text(sentence)
+    expect(root.get_by_text(f"and {counted[Verdict.HOLD]} held instead of 3.")).to_be_visible()
