@@ -7,9 +7,10 @@ from itertools import groupby
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from .blocklist import unpack
 from .database import db
-from .fingerprint import LOW_DETAIL
-from .matching import Hit, Policy, Verdict, decide
+from .fingerprint import LOW_DETAIL, RECIPE
+from .matching import Hit, Policy, Verdict, against, decide
 from .models import Check, Decision, Entry, FingerprintRow, Match, Occasion, Picture
 from .stats import Since, within
 from .verify import ENOUGH, Agreement
@@ -33,13 +34,16 @@ class WhatIf:
 def what_if(since: Since, policy: Policy, other: Policy) -> WhatIf:
     """The uploads of that time under another policy, as compared with the one in force.
 
-    Exact as far as candidates were recorded: within the other policy's `widest` and `candidate` as they were then, and
-    of each entry in one pair of views, the plainest of those that refused. Another pair may have been nearer, so that
-    with stricter thresholds a few more may stay refused than are counted.
+    Exact as far as candidates were recorded: within the other policy's `widest` and `candidate` as they were then.
     """
     wanted = Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), within(Check, since)
     checked = db.session.scalar(sa.select(sa.func.count(Check.id)).where(*wanted)) or 0
-    verdicts = [(decide(hits, policy)[0], decide(hits, other)[0], fine) for hits, fine in _recorded(wanted)]
+    verdicts = []
+    for picture_id, hits, fine in _recorded(wanted):
+        before, after = decide(hits, policy)[0], decide(hits, other)[0]
+        if before is Verdict.REFUSE and after is not Verdict.REFUSE:
+            after = decide(_compared_anew(picture_id, hits, other), other)[0]
+        verdicts.append((before, after, fine))
 
     def number(now: Verdict | None, then: Verdict | None) -> int:
         return sum(now in (None, a) and then in (None, b) for a, b, _ in verdicts)
@@ -59,11 +63,22 @@ def what_if(since: Since, policy: Policy, other: Policy) -> WhatIf:
     )
 
 
-def _recorded(wanted: tuple[sa.ColumnElement[bool], ...]) -> Iterator[tuple[list[Hit], bool]]:
-    """The candidates of each check that had any, and whether a person has found the picture fine."""
+def _compared_anew(picture_id: int, hits: list[Hit], other: Policy) -> list[Hit]:
+    """Of pairs of views that refuse anyway the plainest is recorded; under stricter thresholds a nearer one counts."""
+    row = db.session.get_one(Picture, picture_id).fingerprint
+    if row is None or row.recipe != RECIPE:  # purged, or not brought up to date
+        return hits
+    asked = unpack(row)
+    entries = db.session.scalars(sa.select(Entry).where(Entry.id.in_([hit.id for hit in hits])))
+    found = [against(unpack(entry.fingerprint), asked, other) for entry in entries]
+    return [hit for hit in found if hit]
+
+
+def _recorded(wanted: tuple[sa.ColumnElement[bool], ...]) -> Iterator[tuple[int, list[Hit], bool]]:
+    """The picture and the candidates of each check that had any, and whether a person has found the picture fine."""
     theirs, ours = aliased(FingerprintRow), aliased(FingerprintRow)
     rows = (
-        sa.select(Check.id, Match, theirs.detail, ours.detail, Decision.kind)
+        sa.select(Check.id, Match, theirs.detail, ours.detail, Decision.kind, Check.picture_id)
         .join(Match.check)
         .join(Entry, Match.entry_id == Entry.id)
         .join(theirs, Entry.fingerprint_id == theirs.id)
@@ -75,9 +90,11 @@ def _recorded(wanted: tuple[sa.ColumnElement[bool], ...]) -> Iterator[tuple[list
     )
     for _, group in groupby(db.session.execute(rows), key=lambda row: row[0]):
         found = list(group)
-        hits = [_hit(match, min(detail, found_detail or 0) < LOW_DETAIL) for _, match, detail, found_detail, _ in found]
+        hits = [
+            _hit(match, min(detail, found_detail or 0) < LOW_DETAIL) for _, match, detail, found_detail, *_ in found
+        ]
         kind = found[0][4]
-        yield hits, bool(kind and kind.fine)
+        yield found[0][5], hits, bool(kind and kind.fine)
 
 
 def _hit(match: Match, weak: bool) -> Hit:
