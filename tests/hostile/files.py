@@ -539,7 +539,7 @@ NAMES = [
 def names() -> Files:
     for number, name in enumerate(NAMES):
         yield HostileFile(
-            f"name {number}: {name[:30]!r}", lambda n=number: laden(list(SUFFIX)[n % 5]), name, taken=True
+            f"name {number}: {name[:30]!r}", lambda n=number: laden(list(SUFFIX)[n % 5]), name, taken="\0" not in name
         )
 
 

@@ -30,6 +30,7 @@ STARTS = (
     "The picture has more than 40 megapixels.",
     "The file is larger than 10 MB.",
     "Please choose a picture first.",
+    "This request cannot be understood.",
 )
 
 SECONDS = 2.0

@@ -132,6 +132,9 @@ def test_names_are_shown_to_admins_as_text_and_do_nothing(member: Callable[..., 
         for content in (b"no picture", laden("JPEG")):
             file = ("file", name, "image/jpeg", content)
             looked = root.post("/admin/import", file)
+            if "\0" in name:
+                assert (looked.status, looked.sentence) == (400, "This request cannot be understood.")
+                continue
             assert looked.status == 200, name
             said = [looked.text] if content.startswith(b"no") else []
             if content.startswith(b"no") or number == 0:
@@ -153,7 +156,7 @@ def test_names_are_shown_to_admins_as_text_and_do_nothing(member: Callable[..., 
             if name.strip() and said:
                 assert str(escape(last_part(name))) in said[0], name
     # All of them in one go, and the page that follows still says what there was, in a cookie that browsers keep.
-    files = [("file", name, "image/jpeg", b"no picture") for name in NAMES]
+    files = [("file", name, "image/jpeg", b"no picture") for name in NAMES if "\0" not in name]
     answer = root.post("/admin/known-good", *files)
     assert answer.status == 200
     assert "more files were looked at" in answer.text

@@ -88,7 +88,7 @@ def test_without_files_it_says_so(root: Browser) -> None:
 def test_names_of_files_are_kept_such_that_any_database_and_page_can_show_them(
     root: Browser, draw: Callable, database: object
 ) -> None:
-    name = "a/new\u2028line\0 \u202e" + "x" * 300 + ".jpg"
+    name = "a/new\u2028line\x7f \u202e" + "x" * 300 + ".jpg"
     answer = root.post("/admin/import", file=FileStorage(BytesIO(draw(1)), name), go="")
     assert "Blocked 1 picture" in answer.text
     (entry,) = db.session.query(Entry)
