@@ -73,6 +73,10 @@ def _wait_for(server: Server) -> None:
             time.sleep(0.02)
 
 
+IDLE = 2.0
+"""Seconds for which a connection that nothing is asked over is good."""
+
+
 @dataclass
 class Answer:
     status: int
@@ -91,6 +95,7 @@ class Visitor:
         self._place = urlsplit(address)
         self._keep = keep
         self._connection: HTTPConnection | None = None
+        self._used = 0.0
         self._cookies: dict[str, str] = {}
         self._token = ""
 
@@ -139,6 +144,9 @@ class Visitor:
         return self._token
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        if time.monotonic() - self._used > IDLE:
+            self.close()  # before the server does, which keeps an idle connection for 5 s
+        self._used = time.monotonic()
         if self._connection is None:
             self._connection = HTTPConnection(self._place.hostname, self._place.port, timeout=60)
         sent = dict(headers)

@@ -10,7 +10,7 @@ import pytest
 from moderation.canonical import canonical
 from moderation.drawing import draw, draw_indecent
 from moderation.errors import Refusal
-from tests.benchmarks import engines, grid, precision, recall, start, sweep
+from tests.benchmarks import engines, grid, load, precision, recall, start, sweep
 from tests.benchmarks.attacks import ATTACKS, GROUPS, blocked
 from tests.benchmarks.codes import real, real_like, unevenness
 from tests.benchmarks.drawings import low_detail
@@ -101,6 +101,16 @@ def test_a_grid_is_measured_alone_and_in_company(capsys):
     assert {"a poll that finds nothing new", "a poll with five newcomers", "the first page"} <= set(table)
     assert table["upload"][0] == "3", "10,000 an hour"
     assert said.endswith("Each grid has heard of every upload: reached.\n")
+
+
+def test_a_site_under_load_is_measured_with_its_memory_and_a_large_one_beside_it(capsys):
+    load.main(["--seconds", "6", "--warm-up", "3", "--grids", "2", "--pictures", "2000"])
+    said = capsys.readouterr().out
+    table = rows(said)
+    assert {"upload", "poll of a grid", "mark", "statistics"} <= set(table)
+    assert "Errors: 0, to reach: 0, reached." in said
+    assert len([name for name in table if name.isdecimal()]) == load.WORKERS
+    assert {"the grid's first page", "statistics of 30 days", "statistics of the whole year"} <= set(table)
 
 
 def test_bounds_are_those_of_the_books():

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("check", "engines", "grid", "index", "precision", "recall", "start", "sweep")
+NAMES = ("check", "engines", "grid", "index", "load", "precision", "recall", "start", "sweep")
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
