@@ -1,8 +1,9 @@
 """Signing in, signing up and uploading go only so often: 429, and how long to wait."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import Context
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +19,22 @@ from tests.web.conftest import Browser
 WRONG = "not my password"
 
 SITE = "https://dating.example"
+
+
+@pytest.fixture
+def another(instance: Path) -> Iterator[Callable[..., Flask]]:
+    """`another(PROXIES=1)` is the app of a further process on the same database."""
+    made: list[Flask] = []
+
+    def make(**settings: object) -> Flask:
+        made.append(create_app(instance, **TESTING, **settings))
+        return made[-1]
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 def too_many(answer: TestResponse) -> bool:
@@ -128,14 +145,14 @@ def test_several_accounts_from_one_address_upload_only_so_often(app: Flask, sign
 
 
 def test_all_processes_count_together_and_a_new_one_goes_on_counting(
-    app: Flask, instance, browser: Callable, person: Callable
+    another: Callable, browser: Callable, person: Callable
 ) -> None:
     person("mia")
-    others = [Browser(create_app(instance, **TESTING)) for _ in range(2)]
+    others = [Browser(another()) for _ in range(2)]
     for number in range(10):
         assert others[number % 2].sign_in("mia", WRONG).status_code == 422
     assert too_many(browser().sign_in("mia"))
-    assert too_many(Browser(create_app(instance, **TESTING)).sign_in("mia"))
+    assert too_many(Browser(another()).sign_in("mia"))
 
 
 def test_many_guesses_at_once_are_not_more(app: Flask, person: Callable) -> None:
@@ -174,13 +191,9 @@ def guesses(app: Flask, **options: Callable[[int], object]) -> int:
 
 
 @pytest.fixture
-def behind(instance, request: pytest.FixtureRequest) -> Callable[[int], Flask]:
+def behind(another: Callable[..., Flask]) -> Callable[[int], Flask]:
     """The app behind so many proxies, with three wrong passwords for each address."""
-
-    def make(proxies: int) -> Flask:
-        return create_app(instance, **TESTING, PROXIES=proxies, LIMIT_SIGN_IN_ADDRESS=3)
-
-    return make
+    return lambda proxies: another(PROXIES=proxies, LIMIT_SIGN_IN_ADDRESS=3)
 
 
 def forged(number: int) -> dict[str, str]:
