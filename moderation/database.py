@@ -119,6 +119,29 @@ def _to_wal(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
+def altering(connection: sa.Connection) -> Iterator[None]:
+    """A transaction that may alter tables, whatever is in them.
+
+    SQLite alters many a thing only by a copy of the table, whose original it then drops: which foreign keys forbid
+    where rows refer to it. So they are not looked at meanwhile, but all of them at the end.
+    """
+    if connection.dialect.name != "sqlite":
+        with connection.begin():
+            yield
+        return
+    database = connection.connection
+    database.execute("PRAGMA foreign_keys = OFF")  # heard outside of transactions only
+    try:
+        with connection.begin():
+            yield
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+            if broken:
+                raise sa.exc.IntegrityError("PRAGMA foreign_key_check", None, ValueError(f"{broken} refers to nothing"))
+    finally:
+        database.execute("PRAGMA foreign_keys = ON")
+
+
+@contextmanager
 def writing() -> Iterator[None]:
     """A write transaction: committed at the end, rolled back whole on an error.
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
 
-from moderation.app import create_app, migrate
-from moderation.database import db
-from moderation.models import Counter
+from moderation.app import MIGRATIONS, create_app, migrate
+from moderation.canonical import canonical
+from moderation.context import parts as current_parts
+from moderation.database import db, writing
+from moderation.fingerprint import fingerprint
+from moderation.models import Account, Counter, FingerprintRow, Kind, Picture, Role
+from moderation.replica import bump
 
 from .conftest import TESTING
+from .races import mosaic
 
 
 def tables() -> set[str]:
@@ -131,3 +137,130 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_app):
     with pytest.raises((sa.exc.OperationalError, sa.exc.ProgrammingError), match="already exists"):
         migrate()
     assert tables() - {"alembic_version"} == {"matches"}
+
+
+# --- with a site in it --------------------------------------------------------------------
+
+REVISIONS = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
+
+MOMENT = datetime(2025, 3, 30, 1, 30, 15, 123456)
+PRINT = fingerprint(canonical(mosaic(1)))
+
+ROWS: dict[str, list[dict[str, object]]] = {
+    "accounts": [
+        {"id": 1, "created": MOMENT, "name": "Ana", "key": "ana", "password": "$argon2id$", "role": "member"},
+        {"id": 2, "created": MOMENT, "name": "Zoë", "key": "zoë", "password": "$argon2id$", "role": "admin"},
+    ],
+    "tokens": [{"id": 1, "created": MOMENT, "name": "chat", "hash": bytes(range(32)), "revoked": None}],
+    "fingerprints": [
+        {
+            "id": 1,
+            "recipe": PRINT.recipe,
+            "views": PRINT.views.tobytes(),
+            "detail": PRINT.detail,
+            "luminance": PRINT.luminance.tobytes(),
+            "pixels": PRINT.pixels,
+        }
+    ],
+    "decisions": [
+        {"id": 1, "created": MOMENT, "kind": "mark", "by_id": 2, "reason": "No", "lease": None, "undone": None},
+        {"id": 2, "created": MOMENT, "kind": "approve", "by_id": None, "reason": "", "undone": MOMENT},
+    ],
+    "pictures": [
+        {"id": 1, "member_id": 1, "status": "removed", "published": MOMENT, "fingerprint_id": 1, "decision_id": 1},
+        {"id": 2, "member_id": 1, "status": "held", "published": None, "fingerprint_id": None, "decision_id": None},
+    ],
+    "entries": [
+        {"id": 1, "created": MOMENT, "fingerprint_id": 1, "decision_id": 1, "picture_id": 1, "version": 7},
+        {"id": 2, "created": MOMENT, "fingerprint_id": 1, "decision_id": 1, "withdrawn": MOMENT, "version": 6},
+    ],
+    "actions": [
+        {"id": 1, "decision_id": 1, "picture_id": 1, "decides": True, "before": "published", "after": "removed"}
+    ],
+    "exemptions": [{"picture_id": 2, "entry_id": 1, "decision_id": 1}],
+    "checks": [
+        {"id": 1, "created": MOMENT, "picture_id": 1, "occasion": "upload", "verdict": "publish", "candidates": 0},
+        {"id": 2, "created": MOMENT, "picture_id": 2, "occasion": "upload", "verdict": "hold", "candidates": 1},
+    ],
+    "matches": [
+        {"id": 1, "check_id": 2, "entry_id": 1, "view": 3, "dhash": 11, "phash": 50, "identical": False}
+        | {"verdict": "hold"}
+    ],
+    "appeals": [{"id": 1, "created": MOMENT, "picture_id": 1, "text": "It is fine.", "entry_id": 1}],
+    "claims": [{"picture_id": 2, "account_id": 2, "until": MOMENT}],
+    "known_good": [{"id": 1, "created": MOMENT, "fingerprint_id": 1, "note": "Logo", "removed": MOMENT, "version": 3}],
+}
+"""A small site, its tables in the order in which they refer to each other."""
+
+ALWAYS: dict[str, dict[str, object]] = {
+    "accounts": {"session": "s"},
+    "pictures": {"created": MOMENT, "file": "f" * 64, "thumbnail": "t" * 64, "width": 96, "height": 48, "version": 9},
+    "checks": {"milliseconds": 7.25},
+}
+
+
+def furnish() -> dict[str, list[dict[str, object]]]:
+    """Fill what tables there are, by plain inserts, and return what was written."""
+    written = {}
+    with db.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        metadata = sa.MetaData()
+        metadata.reflect(connection)
+        for name, rows in ROWS.items():
+            if name in metadata.tables:
+                written[name] = [ALWAYS.get(name, {}) | row for row in rows]
+                for row in written[name]:
+                    connection.execute(sa.insert(metadata.tables[name]).values(_stored(row)))
+        counters = metadata.tables["counters"]
+        connection.execute(sa.update(counters).where(counters.c.name == "blocklist").values(version=7))
+    return written
+
+
+def _stored(row: dict[str, object]) -> dict[str, object]:
+    """With times as the database takes them: naive on SQLite."""
+    if db.engine.dialect.name == "sqlite":
+        return row
+    return {key: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value for key, value in row.items()}
+
+
+@pytest.mark.in_haste_on("sqlite")
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_a_site_of_any_earlier_version_is_brought_up_to_date_with_all_that_is_in_it(empty_app, revision):
+    comes_from(revision)
+
+
+@pytest.mark.only("postgresql")
+@pytest.mark.parametrize("revision", [REVISIONS[0], REVISIONS[-2]])
+def test_so_are_the_oldest_and_the_latest_on_postgresql_each_time(empty_app, revision):
+    comes_from(revision)
+
+
+def comes_from(revision: str) -> None:
+    upgrade(revision=revision)
+    written = furnish()
+    migrate()
+
+    with db.engine.connect() as connection:
+        metadata = sa.MetaData()
+        metadata.reflect(connection)
+        for name, rows in written.items():
+            table = metadata.tables[name]
+            found = connection.execute(sa.select(table).order_by(*table.primary_key.columns)).mappings().all()
+            assert [{key: row[key] for key in wanted} for row, wanted in zip(found, rows, strict=True)] == [
+                _stored(row) for row in rows
+            ], name
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, db.metadata) == []
+
+    # The models read it, and so do the copies of the lists.
+    for mapper in db.Model.registry.mappers:
+        rows = db.session.scalars(sa.select(mapper.class_)).all()
+        assert len(rows) >= len(written.get(mapper.local_table.name, ()))
+    print_ = db.session.get_one(FingerprintRow, 1)
+    assert print_.aspect == (2.0 if revision == "0001" else 1.0)
+    assert db.session.get_one(Picture, 1).decision.kind is Kind.MARK
+    assert db.session.get_one(Account, 2).role is Role.ADMIN
+    assert len(current_parts().blocklist) > 0
+    assert [hit.id for hit in current_parts().blocklist.near(PRINT, current_parts().policy)] == [1]
+    assert set(epochs()) == {counter.name for counter in db.session.scalars(sa.select(Counter))}
+    with writing():
+        assert bump("blocklist") == 8
