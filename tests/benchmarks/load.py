@@ -46,7 +46,7 @@ POLL, MARK, LOOK = 1.0, 2.0, 5.0
 UPLOADERS = 4
 """Members who upload one picture after another."""
 
-MEMBERS = 40
+MEMBERS = 12
 """Who take turns at it."""
 
 PICTURES = 200
