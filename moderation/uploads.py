@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -51,7 +52,8 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
     with ThreadPoolExecutor(2) as beside:
         keeping = [beside.submit(_keep, parts, make, image) for make in (encode, thumbnail)]
         row = _fingerprinted(image)
-    file, small = (kept.result() for kept in keeping)
+    with _storing():
+        file, small = (kept.result() for kept in keeping)
     with writing():
         version = bump(PICTURES)
         if db.session.get_one(Account, member_id).deactivated:  # or erased, since the request began
@@ -72,8 +74,9 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
         picture_id = picture.id
     if not (parts.store.has(file) and parts.store.has(small)):
         # They were another picture's too, and deleted with that one before our row said that it needs them.
-        _keep(parts, encode, image)
-        _keep(parts, thumbnail, image)
+        with _storing():
+            for make in (encode, thumbnail):
+                _keep(parts, make, image)
     return publish(parts, picture_id, origin)
 
 
@@ -86,9 +89,14 @@ def _fingerprinted(image: Image.Image) -> FingerprintRow | None:
 
 
 def _keep(parts: Parts, make: Callable[[Image.Image], bytes], image: Image.Image) -> str:
-    """The key of the file that is made, and stored. Raises `Unavailable` where the disk is full or not writable."""
+    return parts.store.put(make(image))
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Raises `Unavailable` where the disk is full or cannot be written."""
     try:
-        return parts.store.put(make(image))
+        yield
     except OSError as error:
         log.exception("A picture file could not be stored.")
         metrics.went_wrong("store")

@@ -117,7 +117,7 @@ def test_the_rest_is_fine_approves_what_was_on_the_screen_in_one_decision(
     mona: Page, arrive: Callable, draw: Callable
 ) -> None:
     numbers = [arrive(draw(seed)) for seed in range(40)][::-1]
-    mona.set_viewport_size({"width": 700, "height": 700})
+    mona.set_viewport_size({"width": 700, "height": 1000})
     mona.reload()
     seen = int(mona.locator("#rest-count").text_content() or 0)
     assert 4 <= seen < 40

@@ -54,7 +54,7 @@ def test_a_member_uploads_a_moderator_marks_and_the_copy_is_refused_until_the_un
     expect(mona.locator(".grid").get_by_text("Indecent: 1 other copy taken down.")).to_be_visible()
 
     mia.goto("/picture")
-    expect(mia.get_by_text("Taken down.")).to_be_visible()
+    expect(mia.get_by_text("Taken down automatically")).to_be_visible()
     copy = near_copy(draw(1), scale=0.55, quality=45)
     assert "This picture was refused" in upload(mia, copy, "again.jpg")
 

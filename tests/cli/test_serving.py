@@ -32,6 +32,8 @@ def running(*words: str, **environment: str) -> Iterator[Callable[[str], str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Where the tests themselves run in the background, they and all that they start would be deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     printed = ""
 
