@@ -25,7 +25,7 @@ from .models import (
 )
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .review import bring_back, decide, note
+from .review import bring_back, decide, leave
 from .uploads import publish
 
 LENGTH = 500
@@ -93,20 +93,20 @@ def may_decide(appeal: Appeal, account_id: int) -> bool:
     return db.session.scalars(staff.where(Account.id != account_id).limit(1)).first() is None
 
 
-def uphold(appeal_id: int, by_id: int, reason: str = "") -> Decision:
+def uphold(appeal_id: int, by_id: int, reason: str = "", note: str = "") -> Decision:
     """The picture stays down."""
     with writing():
         version = bump(PICTURES)
         appeal = _open(appeal_id, by_id)
-        decision = decide(Kind.UPHOLD, by_id, reason)
-        note(appeal.picture, decision, version)
+        decision = decide(Kind.UPHOLD, by_id, reason, note=note)
+        leave(appeal.picture, decision, version)
         appeal.decision = decision
         db.session.flush()
         decision_id = decision.id
     return db.session.get_one(Decision, decision_id)
 
 
-def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: int) -> Decision:
+def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: int, note: str = "") -> Decision:
     """The picture comes back and is known good, and the entry has refused one too many: at so many it blocks no more.
 
     Where the picture itself had been marked, its entry goes at once, and what was taken down with it comes back too.
@@ -115,7 +115,7 @@ def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: 
         bump(BLOCKLIST)
         version = bump(PICTURES)
         appeal = _open(appeal_id, by_id)
-        decision = decide(Kind.OVERTURN, by_id, reason)
+        decision = decide(Kind.OVERTURN, by_id, reason, note=note)
         back = [appeal.picture]
         entry = appeal.entry
         itself = entry is not None and entry.picture_id == appeal.picture_id

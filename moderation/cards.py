@@ -12,7 +12,7 @@ from .codes import Coded
 from .database import db
 from .fingerprint import distance
 from .matching import Zone
-from .models import Check, Match, Picture, Status
+from .models import Check, Kind, Match, Picture, Status
 from .parts import Parts
 from .pictures import FOR_CARDS, SHOWS, nearest
 
@@ -41,6 +41,14 @@ class Card:
     copies: Sequence[int] = ()  # undecided too, and older: one decision is made on all
     today: int = 1  # which of its member's uploads within 24 hours it is
     near: bool = False  # held because it came near to a blocklist entry
+
+    @property
+    def itself(self) -> bool:
+        """Whether somebody decided on this very picture, rather than on one that it is a copy of."""
+        decision = self.picture.decision
+        if decision is None:
+            return False
+        return decision.kind is Kind.APPROVE or any(one.picture_id == self.picture.id for one in decision.entries)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,16 @@ class Conflict(Refusal):
     status = HTTPStatus.CONFLICT
 
 
+class TooLong(Refusal):
+    """What was typed into a field is longer than is kept."""
+
+    def __init__(self, field: str, most: int, given: int) -> None:
+        super().__init__(
+            f"A {field} has at most {most} characters; this one has {given}. Nothing has been decided yet."
+        )
+        self.field = field
+
+
 class NotFound(Refusal):
     """There is no such thing."""
 

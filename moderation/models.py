@@ -200,7 +200,10 @@ class Decision(Model):
     created: Mapped[Created] = mapped_column(index=True)
     kind: Mapped[Kind] = mapped_column(text_enum(Kind))
     by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("accounts.id"), index=True)  # None: the command line
-    reason: Mapped[str] = mapped_column(sa.String(200), default="")
+    reason: Mapped[str] = mapped_column(sa.String(200), default="")  # its member may read it
+    note: Mapped[str] = mapped_column(
+        sa.String(500), default="", server_default=sa.text("''")
+    )  # for moderators and admins alone
     undone: Mapped[datetime | None]
     undone_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("accounts.id"))
     # Until when the process that wrote this has to finish it; None when it is finished.

@@ -13,7 +13,7 @@ from .audit import Event
 from .blocklist import unpack
 from .columns import now
 from .database import db, writing
-from .errors import Conflict, NotFound, Refusal
+from .errors import Conflict, NotFound, Refusal, TooLong
 from .fingerprint import Fingerprint
 from .judging import AT_ONCE, allowed, copies, known_good_near
 from .matching import Verdict
@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
 
+REASON_LENGTH = 200
+NOTE_LENGTH = 500
+"""Characters at most."""
+
 PURGED = "The file of this picture is deleted: nothing can be decided on it any more."
 
 MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)
@@ -60,6 +64,7 @@ def mark(
     seen: int | None,
     reason: str = INDECENT,
     spare: Collection[int] = (),
+    note: str = "",
 ) -> Decision:
     """This picture is indecent: block its fingerprint, take it down, and every near copy with it.
 
@@ -72,7 +77,7 @@ def mark(
         bump(BLOCKLIST)
         version = bump(PICTURES)
         picture = markable(picture_id, seen)
-        decision = decide(Kind.MARK, by_id, reason, lease=now() + parts.lease)
+        decision = decide(Kind.MARK, by_id, reason, lease=now() + parts.lease, note=note)
         assert picture.fingerprint is not None
         entry = blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
         move(picture, never_shown(picture), decision, version)
@@ -97,7 +102,9 @@ def disallow(parts: Parts, known: Iterable[int], removal: Decision, version: int
     return waiting
 
 
-def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None, copies: Collection[int] = ()) -> Decision:
+def approve(
+    parts: Parts, picture_id: int, by_id: int, seen: int | None, copies: Collection[int] = (), note: str = ""
+) -> Decision:
     """This picture is fine, and so are its copies that nobody has decided on yet.
 
     What was held or taken down as a near copy comes on show, unless another entry covers it. The entries that it
@@ -106,7 +113,7 @@ def approve(parts: Parts, picture_id: int, by_id: int, seen: int | None, copies:
     with writing():
         version = bump(PICTURES)
         picture = _approvable(picture_id, seen)
-        decision = decide(Kind.APPROVE, by_id, "")
+        decision = decide(Kind.APPROVE, by_id, "", note=note)
         waiting = [picture_id] if bring_back(parts, picture, decision, version) else []
         waiting += _approve_undecided(parts, set(copies) - {picture_id}, decision, version)
         db.session.flush()
@@ -432,19 +439,35 @@ def _at(moment: datetime) -> str:
     return f"{moment:%d %B %Y at %H:%M} UTC"
 
 
-def note(picture: Picture, decision: Decision, version: int) -> None:
+def leave(picture: Picture, decision: Decision, version: int) -> None:
     """A decision about the picture that leaves it as it is."""
     move(picture, picture.status, decision, version, decides=False)
 
 
 def decide(
-    kind: Kind, by_id: int | None, reason: str, lease: datetime | None = None, event: Event | None = None
+    kind: Kind,
+    by_id: int | None,
+    reason: str,
+    lease: datetime | None = None,
+    event: Event | None = None,
+    note: str = "",
 ) -> Decision:
-    """A decision that is just made; what it does is added to it. It goes into the audit log, as `event` if given."""
-    decision = Decision(kind=kind, by_id=by_id, reason=reason, lease=lease)
+    """A decision that is just made; what it does is added to it. It goes into the audit log, as `event` if given.
+
+    The note does not: it is anybody's words, perhaps with a name in them, and nothing is ever taken out of that log.
+    """
+    reason = _within(REASON_LENGTH, "reason", " ".join(reason.split()))
+    note = _within(NOTE_LENGTH, "note", "\n".join(line.rstrip() for line in note.strip().splitlines()))
+    decision = Decision(kind=kind, by_id=by_id, reason=reason, note=note, lease=lease)
     db.session.add(decision)
     audit.record(event or audit.decided(kind), by_id, decision=decision)
     return decision
+
+
+def _within(most: int, field: str, text: str) -> str:
+    if len(text) > most:
+        raise TooLong(field, most, len(text))
+    return text
 
 
 def move(

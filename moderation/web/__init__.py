@@ -16,6 +16,7 @@ from ..escalation import number_waiting as number_escalated
 from ..fingerprint import LOW_DETAIL
 from ..models import Role
 from ..pictures import number_held
+from ..review import NOTE_LENGTH
 from ..shield import LEVELS
 from . import (
     access,
@@ -77,6 +78,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals |= {
         "Role": Role,
         "low_detail": LOW_DETAIL,
+        "note_length": NOTE_LENGTH,
         "address": address,
         "current_user": current_user,  # also where a template is rendered without Flask's context
         "shield_levels": LEVELS,

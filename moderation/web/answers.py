@@ -2,7 +2,7 @@
 
 import errno
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 
 from .. import metrics
-from ..errors import Refusal
+from ..errors import Refusal, TooLong
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -30,6 +30,7 @@ HEADERS = {
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
+    app.register_error_handler(TooLong, _too_long)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(ParseException, lambda error: _http_error(BadRequest()))
     for gone in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError):
@@ -64,18 +65,27 @@ def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None =
     return Response(json.dumps(fields), status, headers, content_type="application/problem+json")
 
 
-def _answer(message: str, status: HTTPStatus, heading: str) -> ResponseReturnValue:
+def _answer(message: str, status: HTTPStatus, heading: str, typed: Sequence[str] = ()) -> ResponseReturnValue:
     if to_software():
         return problem(status, message)
     if wants_json():
         return {"error": message}, status
-    return render_template("error.html", message=message, heading=heading), status
+    return render_template("error.html", message=message, heading=heading, typed=typed), status
 
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
-    answer = current_app.make_response(_answer(str(refusal), refusal.status, "That did not work"))
+    typed = [] if to_software() else [text for name in ("reason", "note") if (text := request.form.get(name))]
+    answer = current_app.make_response(_answer(str(refusal), refusal.status, "That did not work", typed))
     answer.headers.extend(refusal.headers)
     return answer
+
+
+def _too_long(refusal: TooLong) -> ResponseReturnValue:
+    """The form once more, with all that was in it: nothing of what somebody typed is lost."""
+    if wants_json() or to_software():
+        return _refused(refusal)
+    kept = [one for one in request.form.items(multi=True) if one[0] not in ("csrf_token", refusal.field)]
+    return render_template("moderator/shorten.html", refusal=refusal, kept=kept), refusal.status
 
 
 SENTENCES = {

@@ -13,7 +13,7 @@ from ..models import DOWN, Decision, Picture, Role, Status
 from ..review import INDECENT
 from ..similar import similar
 from .answers import wants_json
-from .moderator import STRIP
+from .moderator import STRIP, typed
 from .session import only
 
 bp = Blueprint("cases", __name__, url_prefix="/review")
@@ -90,13 +90,13 @@ def claim(picture_id: int) -> ResponseReturnValue:
 
 @bp.post("/appeals/<int:appeal_id>/uphold")
 def uphold(appeal_id: int) -> ResponseReturnValue:
-    return _decided(appeals.uphold(appeal_id, current_user.id, _reason()))
+    return _decided(appeals.uphold(appeal_id, current_user.id, typed("reason"), typed("note")))
 
 
 @bp.post("/appeals/<int:appeal_id>/overturn")
 def overturn(appeal_id: int) -> ResponseReturnValue:
     at = current_app.config["SUSPEND_OVERTURNS"]
-    return _decided(appeals.overturn(parts(), appeal_id, current_user.id, _reason(), at))
+    return _decided(appeals.overturn(parts(), appeal_id, current_user.id, typed("reason"), at, typed("note")))
 
 
 @bp.route("/search", methods=["GET", "POST"])
@@ -138,10 +138,6 @@ def _waiting(queue: str) -> list[Picture]:
     if queue == "near":
         return list(pictures.held(size))
     return [appeal.picture for appeal in appeals.waiting(size)]
-
-
-def _reason() -> str:
-    return " ".join(request.form.get("reason", "").split())[:200]
 
 
 def _decided(decision: Decision) -> ResponseReturnValue:

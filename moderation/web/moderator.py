@@ -95,6 +95,7 @@ def picture(picture_id: int) -> ResponseReturnValue:
         "moderator/picture.html",
         card=cards.cards(parts(), [found])[0],
         picture=found,
+        usual_reason=review.INDECENT,
         missing=not found.purged and not parts().store.has(found.file),
         checks=pictures.checks(picture_id),
         decisions=pictures.decisions_on(picture_id),
@@ -111,14 +112,16 @@ def mark(picture_id: int) -> ResponseReturnValue:
         spare = set(request.form.getlist("listed", type=int)) - ticked
     elif (found := reach(parts(), review.markable(picture_id, _seen()))).large:
         return _ask(found, picture_id)
-    reason = " ".join(request.form.get("reason", "").split())[:200] or review.INDECENT
-    return _decided(review.mark(parts(), picture_id, current_user.id, _seen(), reason, spare), picture_id)
+    reason = typed("reason") or review.INDECENT
+    marked = review.mark(parts(), picture_id, current_user.id, _seen(), reason, spare, typed("note"))
+    return _decided(marked, picture_id)
 
 
 @bp.post("/pictures/<int:picture_id>/approve")
 def approve(picture_id: int) -> ResponseReturnValue:
-    decision = review.approve(parts(), picture_id, current_user.id, _seen(), request.form.getlist("copy", type=int))
-    return _decided(decision, picture_id)
+    copies = request.form.getlist("copy", type=int)
+    approved = review.approve(parts(), picture_id, current_user.id, _seen(), copies, typed("note"))
+    return _decided(approved, picture_id)
 
 
 @bp.route("/pictures/<int:picture_id>/escalate", methods=["GET", "POST"])
@@ -127,8 +130,7 @@ def escalate(picture_id: int) -> ResponseReturnValue:
     found = pictures.find(picture_id) or abort(404)
     if request.method == "GET":
         return render_template("moderator/escalate.html", picture=found, people=accounts.entrusted())
-    reason = " ".join(request.form.get("reason", "").split())[:200]
-    copies = review.swept(escalation.escalate(parts(), picture_id, current_user.id, reason)).escalated
+    copies = review.swept(escalation.escalate(parts(), picture_id, current_user.id, typed("reason"))).escalated
     also = f", with {copies} {'copy' if copies == 1 else 'copies'} of it" if copies else ""
     flash(f"Picture {picture_id} is escalated and kept apart{also}.", "good")
     return redirect(url_for("moderator.grid"))
@@ -171,13 +173,14 @@ def history() -> ResponseReturnValue:
 @bp.get("/history.csv")
 def history_csv() -> ResponseReturnValue:
     """The decisions that the history shows, for a spreadsheet."""
-    heads = ("decision", "when", "by", "kind", "reason", "pictures", "entries", "taken_back", "taken_back_by")
+    heads = ("decision", "when", "by", "kind", "reason", "note", "pictures", "entries", "taken_back", "taken_back_by")
     rows = []
     for one in pictures.history(None, EXPORTED, *_filters()):
         touched, added = (" ".join(str(id_) for id_ in ids) for ids in _touched(one))
         undone_by = one.undone_by.name if one.undone_by else ""
         name = one.by.name if one.by else ""
-        rows.append((one.id, one.created, name, one.kind, one.reason, touched, added, one.undone or "", undone_by))
+        said = one.kind, one.reason, one.note
+        rows.append((one.id, one.created, name, *said, touched, added, one.undone or "", undone_by))
     return export("history", heads, rows)
 
 
@@ -203,6 +206,11 @@ def _ask(found: Reach, picture_id: int) -> ResponseReturnValue:
     if wants_json():
         return {"ask": render_template("moderator/_ask.html", **page)}
     return render_template("moderator/ask.html", **page)
+
+
+def typed(field: str) -> str:
+    """What somebody wrote beside a decision; how much of it is kept is for the domain to say."""
+    return request.form.get(field, "").strip()
 
 
 def _seen() -> int | None:

@@ -80,7 +80,7 @@ def _happen() -> dict[str, int]:
     allowing.add_file(parts(), _copy(903, 0), "avatar-2.png", "Default avatar", admin)
     member = accounts.named(demo.PEOPLE[2].name).id
     first = uploads.receive(parts(), member, _copy(904, 0)).id
-    review.mark(parts(), first, moderator, None)
+    review.mark(parts(), first, moderator, None, note="The third one in a week.\nWorth a look at the other accounts.")
     uploads.receive(parts(), member, _copy(904, 1))
     uploads.receive(parts(), member, _copy(905, 0))
     return {

@@ -57,7 +57,22 @@ WORDS = (
 
 NAMES = (
     *("before", "since", "show", "order", "size", "member", "level", "days", "dhash", "phash", "q", "after", "by"),
-    *("kind", "undone", "person", "next", "picture", "seen", "reason", "role", "text", "copy", "listed", "take", "go"),
+    *(
+        "kind",
+        "undone",
+        "person",
+        "next",
+        "picture",
+        "seen",
+        "reason",
+        "note",
+        "role",
+        "text",
+        "copy",
+        "listed",
+        "take",
+        "go",
+    ),
     *("back", "name", "password", "current", "note", "fine", "again", "entrusted", "only", "claimed", "take_over"),
     *("csrf_token", "file", "state", "v", "no such field"),
 )

@@ -119,7 +119,7 @@ def test_a_picture_page_shows_the_distances_to_the_entries_it_came_near(
     assert "of 64 bits" in page
     assert "of 256 bits" in page
     assert "<td>the whole</td>" in page
-    assert "refused" in page
+    assert "<dt>State</dt><dd>Refused</dd>" in page
 
 
 def test_a_picture_page_says_in_which_views_a_disguised_copy_was_seen_and_how_far_it_agrees(
@@ -234,7 +234,7 @@ def test_the_history_is_filtered_by_person_kind_and_state_and_can_be_had_as_csv(
     assert "No decision is like that." in ben.get("/review/history?by=nobody").text
     heads, row = ben.get("/review/history.csv?undone=yes").text.splitlines()
     assert heads.startswith("decision,when,by,kind")
-    assert re.fullmatch(rf"2,[^,]+,ben,approve,,{second},,[^,]+,ben", row)
+    assert re.fullmatch(rf"2,[^,]+,ben,approve,,,{second},,[^,]+,ben", row)
 
 
 def test_copies_are_one_card_and_one_decision(sign_in: Callable, arrive: Callable, draw: Callable) -> None:
