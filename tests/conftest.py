@@ -83,6 +83,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: runs with --long only; see also the fixture of that name")
     config.addinivalue_line("markers", "only(database): what it looks at is that database's alone")
+    config.addinivalue_line("markers", "own_site: in a browser, on a server that is started for it, with its settings")
     config.addinivalue_line("markers", "in_haste_on(database): without --long on that one alone")
 
 

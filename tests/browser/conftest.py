@@ -7,16 +7,20 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from moderation.models import Role
-from tests.conftest import PASSWORD
+from moderation.app import create_app
+from moderation.database import db, writing
+from moderation.models import Counter, Role
+from tests.conftest import PASSWORD, TESTING
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -73,11 +77,46 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def standing(empty_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The instance folder and the address of a site that serves one test after another: to start one takes seconds."""
+    folder = Path(shutil.copytree(empty_sqlite, tmp_path_factory.mktemp("standing") / "instance"))
+    with served(folder) as address:
+        yield folder, address
+
+
 @pytest.fixture
-def site(app: Flask, instance: Path) -> Iterator[str]:
+def instance(request: pytest.FixtureRequest, database: str, make_instance: Callable[[str], Path]) -> Path:
+    """That of the standing site, emptied; a new one where the test is marked so, or on the other database."""
+    if database != "sqlite" or request.node.get_closest_marker("own_site"):
+        return make_instance("instance")
+    folder: Path = request.getfixturevalue("standing")[0]
+    empty(folder)
+    return folder
+
+
+def empty(instance: Path) -> None:
+    """All tables as they were made. To whatever runs on them it is as after a restore: the lists begin anew."""
+    app = create_app(instance, **TESTING)
+    with app.app_context():
+        with writing():
+            for table in reversed(db.metadata.sorted_tables):
+                if table is not Counter.__table__:
+                    db.session.execute(sa.delete(table))
+            for counter in db.session.scalars(sa.select(Counter)):
+                counter.version, counter.epoch = 0, uuid.uuid4().hex
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, app: Flask, instance: Path) -> Iterator[str]:
     """The site that the test's `app` looks into."""
-    with served(instance) as address:
-        yield address
+    if instance.parent.name.startswith("standing"):
+        yield request.getfixturevalue("standing")[1]
+    else:
+        with served(instance) as address:
+            yield address
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:

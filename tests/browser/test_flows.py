@@ -115,6 +115,7 @@ def by_hashes(instance: Path) -> None:
     (instance / "config.py").write_text("REFUSE_CORRELATION = 2.0\n")
 
 
+@pytest.mark.own_site
 @pytest.mark.usefixtures("by_hashes")
 def test_the_what_if_number_equals_a_recount(window: Callable, parts: Parts, arrive: Callable, draw: Callable) -> None:
     root = window("root", Role.ADMIN)
