@@ -21,7 +21,7 @@ from .session import only
 bp = Blueprint("moderator", __name__, url_prefix="/review")
 bp.before_request(only(Role.MODERATOR))
 
-SIZES = {"m": "Medium", "s": "Small", "l": "Large"}
+SIZES = {"s": "Small", "m": "Medium", "l": "Large"}
 """Of the cards."""
 
 STRIP = 12
@@ -46,7 +46,7 @@ def grid() -> ResponseReturnValue:
     version = replica.version(replica.PICTURES)
     size = current_app.config["GRID_PAGE"]
     member = request.args.get("member", "").strip()
-    order, wide = _chosen("order", cards.ORDERS), _chosen("size", SIZES)
+    order, wide = _chosen("order", cards.ORDERS, "newest"), _chosen("size", SIZES, "m")
     return render_template(
         "moderator/grid.html",
         show=show,
@@ -242,8 +242,8 @@ def _card(card: cards.Card) -> str:
     return current_app.jinja_env.get_template("moderator/_card.html").render(card=card)
 
 
-def _chosen(name: str, among: Collection[str]) -> str:
-    """How the moderator wants the grid: as asked now, else as asked last, else the first way there is."""
+def _chosen(name: str, among: Collection[str], usual: str) -> str:
+    """How the moderator wants the grid: as asked now, else as asked last, else as usual."""
     if request.args.get(name) in among:
         session[name] = request.args[name]
-    return session[name] if session.get(name) in among else next(iter(among))
+    return session[name] if session.get(name) in among else usual

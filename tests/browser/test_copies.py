@@ -54,16 +54,36 @@ def test_the_menu_of_a_card_opens_and_closes_by_keyboard_and_leads_on(
     expect(more).to_be_focused()
     ana.keyboard.press("Space")
     ana.get_by_role("link", name="All of member0").click()
-    expect(ana.locator(".arrange summary")).to_contain_text("of member0")
+    expect(ana.locator(".arranged").get_by_label("Member")).to_have_value("member0")
     expect(ana.locator(".grid .card")).to_have_count(1)
 
 
 def test_the_grid_is_arranged_by_order_size_and_member(window: Callable, arrive: Callable, draw: Callable) -> None:
     arrive(draw(1)), arrive(near_copy(draw(1))), arrive(draw(2))
-    ana = window("ana", Role.MODERATOR)
-    ana.locator(".arrange summary").click()
-    ana.get_by_label("Order").select_option("Most copies first")
-    ana.get_by_label("Size").select_option("Large")
-    ana.get_by_role("button", name="Show", exact=True).click()
+    ana = window("ana", Role.MODERATOR, viewport={"width": 1024, "height": 768})
+    ana.get_by_role("link", name="Most copies").click()
     expect(ana.locator(".grid .card").first.get_by_text("×2")).to_be_visible()
-    assert ana.locator(".grid .card").first.bounding_box()["width"] >= 280
+    ana.get_by_role("link", name="Large").click()
+    expect(ana.get_by_role("link", name="Large")).to_have_attribute("aria-current", "true")
+    card = ana.locator(".grid .card").first
+    expect(card.get_by_text("×2")).to_be_visible()
+    assert card.bounding_box()["width"] >= 280
+
+    # On a phone behind a button; small means three in a row, whose buttons are all there.
+    ana.set_viewport_size({"width": 360, "height": 740})
+    expect(ana.get_by_role("link", name="Small")).to_be_hidden()
+    ana.locator(".arrange summary").click()
+    ana.get_by_role("link", name="Small").click()
+    expect(ana.locator(".grid.size-s")).to_be_visible()
+    places = [card.bounding_box() for card in ana.locator(".grid .card").all()]
+    assert places[0]["x"] + 2 * places[0]["width"] < 360 - places[0]["width"]
+    for button in ana.locator(".card").first.get_by_role("button").all():
+        box = button.bounding_box()
+        assert places[0]["x"] < box["x"]
+        assert box["x"] + box["width"] < places[0]["x"] + places[0]["width"]
+        assert button.evaluate("one => one.scrollWidth <= one.clientWidth")
+    ana.locator(".arrange summary").click()
+    ana.locator(".arrange").get_by_label("Member").fill("member2")
+    ana.get_by_role("button", name="Show", exact=True).click()
+    expect(ana.locator(".grid .card")).to_have_count(1)
+    expect(ana.locator(".arrange summary")).to_have_text("Most copies first, of member2")
