@@ -94,13 +94,19 @@ def listen(engine: sa.Engine) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
+        options = connection.get_execution_options()
+        writes, settles = options.get("writes", False), options.get("settles", True)
         if on_sqlite:
+            if durable and writes and settles is not connection.info.get("settles", True):
+                # NORMAL leaves the log to the next commit that waits for the disk: it has all before it.
+                connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if settles else 'NORMAL'}")
+                connection.info["settles"] = settles
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
         elif writes:
             # In one message; what comes after it sees all that was committed before the lock was given.
             connection.exec_driver_sql(
                 f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITERS})"
+                + ("; SET LOCAL synchronous_commit = off" if durable and not settles else "")
             )
 
 
@@ -142,8 +148,10 @@ def altering(connection: sa.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def writing() -> Iterator[None]:
+def writing(settle: bool = True) -> Iterator[None]:
     """A write transaction: committed at the end, rolled back whole on an error.
+
+    Without `settle` it is safe from a power cut only when a later one is; other processes see it all the same.
 
     What the session has read before is let go first: a decision must rest on what is true when it is written.
     """
@@ -151,7 +159,7 @@ def writing() -> Iterator[None]:
         raise RuntimeError("There are changes outside a write transaction, or one inside another.")
     db.session.rollback()
     db.session.expire_all()  # which a rollback does only where something was read since the last commit
-    db.session.connection(execution_options={"writes": True})
+    db.session.connection(execution_options={"writes": True, "settles": settle})
     db.session.info["writing"] = True
     try:
         yield

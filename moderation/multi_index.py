@@ -195,11 +195,8 @@ class _Index:
         ends = sizes.cumsum()
         places = np.repeat(begins - (ends - sizes), sizes)
         places += np.arange(len(places))
-        if len(codes) > 1:
-            asked = np.repeat(some // len(probes.flips), sizes)
-            apart = self.codes.take(places) ^ codes.take(asked)
-        else:
-            apart = self.codes.take(places) ^ codes
+        asked = some // len(probes.flips)
+        apart = self.codes.take(places) ^ (np.repeat(codes.take(asked), sizes) if len(codes) > 1 else codes)
         bits = np.bitwise_count(apart)
         hits = np.flatnonzero(bits <= within)
         # A code that several bands lead to counts in the first of them.
@@ -208,7 +205,7 @@ class _Index:
             flipped = np.bitwise_count(apart >> probes.shifts[earlier] & probes.masks[earlier])
             fresh = np.flatnonzero((band <= earlier) | (flipped > probes.most[earlier]))
             hits, band, apart = hits.take(fresh), band.take(fresh), apart.take(fresh)
-        which = asked.take(hits) + first if len(codes) > 1 else np.full(len(hits), first)
+        which = asked.take(ends.searchsorted(hits, "right")) + first
         return which, self.ids.take(places.take(hits)), bits.take(hits)
 
 

@@ -54,7 +54,7 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
         row = _fingerprinted(image)
     with _storing():
         file, small = (kept.result() for kept in keeping)
-    with writing():
+    with writing(settle=False):  # nobody is told of the row before the commit in `publish`
         version = bump(PICTURES)
         if db.session.get_one(Account, member_id).deactivated:  # or erased, since the request began
             raise Refusal("This account is closed.")
@@ -121,7 +121,8 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
         found, failure = Judgement(Verdict.HOLD, None, []), type(error).__name__
     milliseconds = (time.perf_counter() - started) * 1000
 
-    with writing():
+    # One statement for all that changes in a row: what is asked below does not depend on it.
+    with writing(), db.session.no_autoflush:
         version = bump(PICTURES)
         picture = get(picture_id)
         # Pending again is not pending still: what was taken down and put back meanwhile, others compare anew.
@@ -152,7 +153,6 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
             # The decision that sent the picture here learns where it arrived.
             pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
             db.session.execute(pending.values(after=picture.status))
-        occasion = _occasion(picture_id)
         db.session.add(
             Check(
                 picture_id=picture_id,

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import cast
 
 import cv2
-import imagehash
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
@@ -179,7 +178,14 @@ def whole(levels: Levels) -> npt.NDArray[np.void]:
 
 
 def _dhash(levels: Levels) -> np.uint64:
-    return np.uint64(np.packbits(imagehash.dhash(Image.fromarray(levels)).hash).view(">u8")[0])
+    """ImageHash's dHash bit for bit, from Pillow's own sums: of whole numbers, rounded after each of its two passes."""
+    across = _rounded(levels.astype(np.float64) @ _PILLOW_9.T)
+    grid = _rounded(_PILLOW_8 @ across)
+    return np.uint64(np.packbits(grid[:, 1:] > grid[:, :-1]).view(">u8")[0])
+
+
+def _rounded(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.floor(sums + 0.5).clip(0, 255)
 
 
 def asked(fine: Levels) -> tuple[npt.NDArray[np.void], Levels]:
@@ -301,15 +307,24 @@ def _blurred(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 # --- hashes -----------------------------------------------------------------
 
 
-def _lanczos(side: int) -> npt.NDArray[np.float32]:
-    """Pillow's resampling of a row of SIDE pixels to `side`, as a matrix of shape (SIDE, side)."""
-    unit = Image.fromarray(np.eye(SIDE, dtype=np.float32))
-    return np.asarray(unit.resize((side, SIDE), Image.Resampling.LANCZOS))
+def _lanczos(side: int) -> npt.NDArray[np.float64]:
+    """Pillow's resampling of a column of SIDE pixels to `side`, as a matrix of shape (side, SIDE)."""
+    scale = SIDE / side
+    centres = (np.arange(side)[:, None] + 0.5) * scale
+    firsts, lasts = ((centres + way * 3 * scale + 0.5).astype(int).clip(0, SIDE) for way in (-1, 1))
+    pixels = np.arange(SIDE)
+    offsets = (pixels + 0.5 - centres) / scale
+    weights = np.sinc(offsets) * np.sinc(offsets / 3) * ((firsts <= pixels) & (pixels < lasts))
+    matrix: npt.NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return matrix
 
 
 _TO_8, _TO_9, _TO_64 = _lanczos(8), _lanczos(9), _lanczos(64)
+_PILLOW_8, _PILLOW_9 = (np.rint(matrix * (1 << 22)) / (1 << 22) for matrix in (_TO_8, _TO_9))
+"""The same in whole numbers of 2^-22, as Pillow has them for pictures of 8 bits: products and sums are exact."""
+
 _COSINES = 2 * np.cos(np.pi * np.outer(np.arange(16), 2 * np.arange(64) + 1) / 128)
-_TO_HASHES = np.vstack([_TO_8.T, _COSINES @ _TO_64.T, _TO_9.T]).astype(np.float32)
+_TO_HASHES = np.vstack([_TO_8, _COSINES @ _TO_64, _TO_9]).astype(np.float32)
 """What makes of SIDE pixels what the hashes look at: 8 for a dHash's rows, 16 frequencies, 9 for its columns."""
 
 _DOWN, _ACROSS = slice(0, 24), slice(8, 33)
@@ -346,7 +361,8 @@ def _bits(sums: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint64], npt.ND
     steps = (grid[:, :, 1:] > grid[:, :, :-1]).reshape(len(sums), 64)
     # To whole numbers, or what rounding leaves of a flat picture would count.
     waves = np.rint(sums[:, 8:, :16]).reshape(len(sums), 256)
-    above = waves > np.median(waves, axis=1, keepdims=True)
+    lower, upper = np.partition(waves, (127, 128), axis=1)[:, 127:129].T
+    above = waves > ((lower + upper) / 2)[:, None]
     dhash = np.packbits(steps, axis=1).view(">u8")[:, 0].astype(np.uint64)
     return dhash, np.packbits(above, axis=1).view(">u8").astype(np.uint64)
 
@@ -433,8 +449,11 @@ def _differ(a: Box, b: Box) -> bool:
 
 def trimmed_box(levels: Levels) -> Box:
     """The picture without its border: rows and columns of one level each, whatever that is, at the edges."""
+    side = len(levels)
+    # Mostly the four outermost lines tell.
+    if not _level(np.stack([levels[0], levels[-1], levels[:, 0], levels[:, -1]]).astype(np.int16)).any():
+        return WHOLE_BOX
     plain = levels.astype(np.int16)
-    side = len(plain)
     top, bottom = _plain_edges(plain)
     left, right = _plain_edges(plain[top:bottom].T)
     if (left, right) != (0, side):
@@ -458,14 +477,19 @@ def _plain(rows: npt.NDArray[np.int16]) -> int:
     """How many rows from the first on are of one level, each."""
     most, start, step = _most(rows), 0, 1
     while start < most:
-        some = rows[start : min(most, start + step)]
-        half = some.shape[1] // 2
-        middle = np.partition(some, half)[:, half, None]
-        plain = (np.abs(some - middle) <= 12).sum(axis=1) >= 0.94 * some.shape[1]
+        plain = _level(rows[start : min(most, start + step)])
         if not plain.all():
             return start + int(plain.argmin())
         start, step = start + step, 16  # mostly the first one tells
     return most
+
+
+def _level(rows: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
+    """Whether a row is of one level, each."""
+    half = rows.shape[1] // 2
+    middle = np.partition(rows, half)[:, half, None]
+    level: npt.NDArray[np.bool_] = (np.abs(rows - middle) <= 12).sum(axis=1) >= 0.94 * rows.shape[1]
+    return level
 
 
 def inner_box(levels: Levels) -> Box:
@@ -476,10 +500,10 @@ def inner_box(levels: Levels) -> Box:
     """
     side = len(levels)
     plain = levels.astype(np.int16)
-    top, bottom = _dull_edges(plain)
-    left, right = _dull_edges(np.ascontiguousarray(plain[top:bottom].T))
+    top, bottom = _dull_edges(levels)
+    left, right = _dull_edges(_bytes(cv2.transpose(levels[top:bottom])))
     if right - left < 0.97 * side:
-        again = _dull_edges(plain[:, left:right])
+        again = _dull_edges(levels[:, left:right])
         if again[1] - again[0] < bottom - top:
             top, bottom = again
     above, below = _main_block(plain[top:bottom, left:right])
@@ -510,24 +534,29 @@ def _main_block(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
     return int(firsts[largest]), int(lasts[largest])
 
 
+_BEND = np.array([[-1, 2, -1]], np.int16)
+
 _STRAIGHT = 0.4
 """The share of a line's pixels, above what is usual near it, that must differ across it to make it an edge."""
 
 
-def _dull_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
+def _dull_edges(rows: Levels) -> tuple[int, int]:
     """From and to where the rows show a picture; all of them where no straight edge says otherwise."""
-    count = len(rows)
+    count, width = rows.shape
     steps = np.zeros(count)
-    steps[1:-1] = _shares(np.abs(rows[2:] - rows[:-2]) > 8)
-    # What is usual: of 15 lines, the sixth smallest.
-    steps -= np.partition(sliding_window_view(np.pad(steps, 7, mode="edge"), 15), 5, axis=1)[:, 5]
+    steps[1:-1] = _counts(cv2.threshold(cv2.absdiff(rows[2:], rows[:-2]), 8, 1, cv2.THRESH_BINARY)[1]) / width
+    # What is usual: of 15 lines, the sixth smallest. It matters for those only that may be an edge without it.
+    high = np.flatnonzero(steps >= _STRAIGHT)
+    near = sliding_window_view(np.pad(steps, 7, mode="edge"), 15)[high]
+    steps[high] -= np.partition(near, 5, axis=1)[:, 5]
     if steps.max() < _STRAIGHT:
         return 0, count
-    some = rows[:, ::4]
+    some = rows[:, ::4].astype(np.int16)
     middle = np.partition(some, some.shape[1] // 2, axis=1)[:, some.shape[1] // 2, None]
     plain = _shares(np.abs(some - middle) <= 10)
-    bends = np.minimum(np.abs(2 * rows[:, 1:-1] - rows[:, 2:] - rows[:, :-2]), 24).sum(axis=1, dtype=np.int32)
-    dull = (plain >= 0.6) | (bends < 0.3 * np.sort(bends)[int(0.85 * count)])
+    bends = cv2.convertScaleAbs(cv2.filter2D(rows, cv2.CV_16S, _BEND)[:, 1:-1])
+    bent = _counts(cv2.threshold(bends, 24, 0, cv2.THRESH_TRUNC)[1])
+    dull = (plain >= 0.6) | (bent < 0.3 * np.sort(bent)[int(0.85 * count)])
     above, below = _dull(dull, steps), _dull(dull[::-1], steps[::-1])
     # A dull picture's far edge counts, too, seen from the other side: then an edge further out is meant.
     outward = [
@@ -538,6 +567,11 @@ def _dull_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
     ]
     _, _, first, last = min(outward, default=(0, 0, 0, count))
     return first, last
+
+
+def _counts(rows: "cv2.typing.MatLike") -> npt.NDArray[np.int32]:
+    """The sum of each row."""
+    return cast(npt.NDArray[np.int32], cv2.reduce(rows, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0])
 
 
 def _shares(which: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -40,11 +40,13 @@ def is_cheap(data: bytes) -> bool:
 def _jpeg(data: bytes) -> bool:
     place, metadata, profile = 2, 0, 0
     frame: tuple[int, int, int, int] | None = None  # kind, height, width, channels
+    whole = False  # whether the first scan has every channel
     for _ in range(SEGMENTS):
         marker, length = struct.unpack_from(">HH", data, place)
         body = data[place + 4 : place + 2 + length]
         place += 2 + length
         if marker == 0xFFDA:
+            whole = frame is not None and body[0] == frame[3]
             break
         if marker in (0xFFC0, 0xFFC1, 0xFFC2) and frame is None:
             frame = (marker, *struct.unpack_from(">xHHB", body))
@@ -62,9 +64,11 @@ def _jpeg(data: bytes) -> bool:
         return False
 
     kind, height, width, channels = frame
-    # Inside a scan these two bytes mean its end and nothing else. Another picture may follow, which is not read.
-    end = data.find(b"\xff\xd9", place)
-    scans = 1 + data.count(b"\xff\xda", place, end if end >= 0 else len(data))
+    scans = 1
+    if kind == 0xFFC2 or not whole:  # otherwise libjpeg reads no second one
+        # Inside a scan these two bytes mean its end and nothing else. Another picture may follow, which is not read.
+        end = data.find(b"\xff\xd9", place)
+        scans += data.count(b"\xff\xda", place, end if end >= 0 else len(data))
     # As canonical.py asks for it: large pictures are decoded at a half, a quarter or an eighth of their size.
     scale = max(n for n in (1, 2, 4, 8) if n == 1 or n <= min(width, height) // SIDE)
     memory = width * height // scale**2 * 12

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from moderation.app import create_app
+from moderation.app import create_app, migrate
 from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint
 from moderation.models import Account, Counter, Decision, FingerprintRow, Kind, Role, Status
@@ -58,15 +58,26 @@ def test_every_connection_to_postgresql_is_prepared(app, setting, value):
             assert [c.exec_driver_sql(f"SHOW {setting}").scalar().lower() for c in (one, other)] == [value.lower()] * 2
 
 
-def test_a_durable_database_waits_for_the_disk(instance, database):
-    app = create_app(instance, **(TESTING | {"DURABLE": True}))
-    asked, waits = {
-        "sqlite": ("PRAGMA synchronous", 2),
-        "postgresql": ("SHOW synchronous_commit", "on"),
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_durable_database_waits_for_the_disk_where_a_transaction_must_settle(instance, database, durable):
+    app = create_app(instance, **(TESTING | {"DURABLE": durable}))
+    asked, waits, passes, never = {
+        "sqlite": ("PRAGMA synchronous", 2, 1, 0),
+        "postgresql": ("SHOW synchronous_commit", "on", "off", "off"),
     }[database]
-    with app.app_context(), db.engine.connect() as connection:
-        assert connection.exec_driver_sql(asked).scalar() == waits
     with app.app_context():
+        migrate()
+
+        def told(settle: bool) -> object:
+            with writing(settle=settle):
+                bump(BLOCKLIST)
+                return db.session.connection().exec_driver_sql(asked).scalar()
+
+        with db.engine.connect() as connection:
+            assert connection.exec_driver_sql(asked).scalar() == (waits if durable else never)
+        for settle in (True, False, True, True, False):
+            assert told(settle) == ((waits if settle else passes) if durable else never)
+        db.session.remove()
         db.engine.dispose()
 
 
