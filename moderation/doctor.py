@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+import imagehash
+import numpy as np
 import sqlalchemy as sa
+from PIL import Image
 
 from . import backup
 from .blocklist import unpack
 from .canonical import canonical
 from .columns import now
 from .database import db, writing
-from .fingerprint import RECIPE, fingerprint
+from .fingerprint import RECIPE, Fingerprint, fingerprint
 from .models import Counter, Decision, Entry, FingerprintRow, KnownGood, Picture, Status
 from .parts import Parts
 from .purging import needed
@@ -161,8 +164,12 @@ def _beside(parts: Parts) -> Iterator[tuple[str, bool, float]]:
 
 
 def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
-    """Stored files that are not what their name says, or not what their fingerprint was made of."""
-    changed, strange = [], []
+    """Stored files that are not what their name says, or not what their fingerprint was made of.
+
+    And those of which this machine makes another dHash than ImageHash, whose it is to be: a faulty build of numpy or
+    OpenCV would make fingerprints that find nothing.
+    """
+    changed, strange, wrong = [], [], []
     for id_, file, thumbnail, row in _chosen(sample):
         try:
             content, small = parts.store.get(file), parts.store.get(thumbnail)
@@ -170,17 +177,28 @@ def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
             continue  # said already
         if (hashlib.sha256(content).hexdigest(), hashlib.sha256(small).hexdigest()) != (file, thumbnail):
             changed.append(id_)
-        elif row is not None and row.recipe == RECIPE and not _fits(parts, content, row):
-            strange.append(id_)
+        elif row is not None and row.recipe == RECIPE:
+            made = fingerprint(canonical(content))
+            if not _right(made):
+                wrong.append(id_)
+            elif not _fits(unpack(row), made):
+                strange.append(id_)
     if changed:
         yield Finding(f"The files of {_named(changed)} are damaged. Restore them from a backup.")
     if strange:
         yield Finding(f"The fingerprints of {_named(strange)} are not those of the stored pictures.")
+    if wrong:
+        yield Finding(
+            f"This machine makes wrong fingerprints of {_named(wrong)}. Install moderation anew before it runs."
+        )
 
 
-def _fits(parts: Parts, content: bytes, row: FingerprintRow) -> bool:
-    known = unpack(row)
-    made = fingerprint(canonical(content))
+def _right(made: Fingerprint) -> bool:
+    luminance = Image.fromarray(np.asarray(made.luminance))
+    return int(made.views["dhash"][0]) == int(str(imagehash.dhash(luminance)), 16)
+
+
+def _fits(known: Fingerprint, made: Fingerprint) -> bool:
     bits = int(known.views["dhash"][0]) ^ int(made.views["dhash"][0])
     # The hashes of what has too little detail turn at the least change.
     return known.weak or made.weak or bits.bit_count() <= SAME
