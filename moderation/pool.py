@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from .folders import Reading, Unread
+from .memory import keep_memory
 from .weighing import is_cheap
 
 CHUNK = 16
@@ -141,7 +142,12 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["moderation.folders"])  # imported once for all workers
-    return ProcessPoolExecutor(workers, context, warnings.simplefilter, ("ignore",))
+    return ProcessPoolExecutor(workers, context, _prepare)
+
+
+def _prepare() -> None:
+    warnings.simplefilter("ignore")
+    keep_memory()
 
 
 def _single() -> bool:

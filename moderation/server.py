@@ -1,6 +1,5 @@
 """The production server: worker processes that share one address, each with its caretaker."""
 
-import ctypes
 import logging
 import threading
 import warnings
@@ -15,6 +14,7 @@ from . import logs, metrics, review
 from .context import EXTENSION
 from .database import db
 from .logs import JsonLines
+from .memory import keep_memory
 from .parts import Parts
 from .patience import PatientWorker
 
@@ -22,11 +22,6 @@ log = logging.getLogger(__name__)
 
 CARE_SECONDS = 1.0
 """How often a worker looks for work that another process left half done."""
-
-MEGABYTE = 1 << 20
-
-# Of malloc.h: from which size on a block comes from the system and goes back to it, and how much may lie unused.
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -90,17 +85,6 @@ def warm_up(app: Flask) -> None:
         len(parts.blocklist)
         len(parts.on_show)
         db.session.remove()
-
-
-def keep_memory() -> None:
-    """Keep the memory of one picture for the next: to ask the system for it anew can take as long as to decode one.
-
-    Where the C library is glibc; others are left as they are.
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
-    if set_option:
-        set_option(M_MMAP_THRESHOLD, MEGABYTE * 16)
-        set_option(M_TRIM_THRESHOLD, MEGABYTE * 64)
 
 
 def take_care(app: Flask) -> threading.Thread:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from moderation import views
 from moderation.drawing import draw, draw_indecent
 from moderation.fingerprint import blocked_views, distance, fingerprint
 from moderation.matching import Policy, Verdict, against
@@ -134,6 +135,14 @@ def test_another_picture_is_not_found_under_a_disguise(name):
 
 
 # --- how views are made ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factors", [(2, 1), (1, 2)])
+@pytest.mark.parametrize("size", [(4, 4), (5, 7), (616, 406), (551, 363)])
+def test_a_picture_is_halved_as_pillow_halves_it(factors, size):
+    levels = np.random.default_rng(sum(size)).integers(0, 256, size[::-1], np.uint8)
+    halved = views._halved_across if factors == (2, 1) else views._halved_down
+    assert (halved(levels) == np.asarray(Image.fromarray(levels).reduce(factors))).all()
 
 
 def test_hashes_made_all_at_once_are_those_of_imagehash_but_for_a_bit_now_and_then():

@@ -36,10 +36,10 @@ from moderation.fingerprint import Fingerprint, blocked_views, fingerprint_bytes
 from moderation.index import Codes, Distances, Engine, Ids
 from moderation.judging import VERIFIED, judge
 from moderation.matching import Verdict
+from moderation.memory import keep_memory
 from moderation.models import Decision, Entry, FingerprintRow, Kind, Role
 from moderation.parts import Parts
 from moderation.replica import BLOCKLIST, bump
-from moderation.server import keep_memory
 from moderation.views import DIRECT
 
 from . import machine, photos

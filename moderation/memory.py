@@ -1,0 +1,19 @@
+"""The memory of a process that reads one picture after the other: what it has got, it keeps."""
+
+import ctypes
+
+MEGABYTE = 1 << 20
+
+# Of malloc.h: from which size on a block comes from the system and goes back to it, and how much may lie unused.
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+
+
+def keep_memory() -> None:
+    """Keep the memory of one picture for the next: to ask the system for it anew can take as long as to decode one.
+
+    Where the C library is glibc; others are left as they are.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option:
+        set_option(M_MMAP_THRESHOLD, MEGABYTE * 16)
+        set_option(M_TRIM_THRESHOLD, MEGABYTE * 64)
