@@ -88,6 +88,7 @@ def test_an_admin_withdraws_restores_and_takes_back_all_that_an_account_decided(
     root.get_by_role("button", name="Restore entry 1").click()
     expect(root.get_by_text("Entry 1 blocks again.")).to_be_visible()
 
+    root.get_by_text("More", exact=True).click()
     root.get_by_role("link", name="People").click()
     root.get_by_role("link", name="ana").click()
     root.get_by_role("link", name="Take back decisions…").click()
