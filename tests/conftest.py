@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from PIL import Image
+from werkzeug.routing import Rule
 
 from moderation import accounts, uploads
 from moderation.app import create_app, migrate
@@ -49,31 +51,21 @@ TESTING = {"TESTING": True, "DURABLE": False, "SERVER_NAME": None, "HOLD_AFTER":
 DATABASES = ("sqlite", "postgresql")
 
 ON_BOTH = {
-    "test_appeals",
     "test_audit",
     "test_backup",
-    "test_blocklist",
     "test_database",
     "test_killed",
-    "test_known_good",
     "test_law2",
     "test_limiting",
-    "test_probing",
     "test_migrations",
     "test_races",
     "test_replica",
-    "test_reversal",
-    "test_review",
-    "test_sign_ins",
     "test_stats",
-    "test_uploads",
-    "test_whatif",
-    "web.test_admin",
     "web.test_database_gone",
-    "web.test_roles",
 }
-"""Modules whose tests run on both databases each time: where SQL is more than a row by its number, where processes
-race, and where all pages are. Those of the others run on both with --long."""
+"""Modules whose tests run on both databases each time: where the two can differ, which is in transactions and locks,
+dates, figures, migrations and backups. So do single tests of others that are marked `on_both`: what people or
+processes do at once, work left half done, and every page. Everything else does with --long."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,6 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: runs with --long only; see also the fixture of that name")
     config.addinivalue_line("markers", "only(database): what it looks at is that database's alone")
+    config.addinivalue_line("markers", "on_both: on both databases each time, although others of its module are not")
     config.addinivalue_line("markers", "own_site: in a browser, on a server that is started for it, with its settings")
     config.addinivalue_line("markers", "in_haste_on(database): without --long on that one alone")
 
@@ -99,7 +92,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" not in metafunc.fixturenames:
         return
     whole = metafunc.config.getoption("--long")
-    on = DATABASES if whole or metafunc.module.__name__.removeprefix("tests.") in ON_BOTH else DATABASES[:1]
+    both = whole or metafunc.module.__name__.removeprefix("tests.") in ON_BOTH
+    on = DATABASES if both or metafunc.definition.get_closest_marker("on_both") else DATABASES[:1]
     for marker in ("only",) if whole else ("in_haste_on", "only"):
         if found := metafunc.definition.get_closest_marker(marker):
             on = found.args
@@ -116,6 +110,21 @@ def long(pytestconfig: pytest.Config) -> bool:
 def quick_passwords() -> None:
     """The same hash with less work in it: tests make many accounts. What is stored says how much work to do."""
     accounts._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def addresses_compiled_once() -> None:
+    """What builds the addresses of a rule, compiled once for all apps: that is nine tenths of making one."""
+    if compile_ := getattr(Rule, "_compile_builder", None):
+        known: dict[object, object] = {}
+
+        def once(rule: Rule, append_unknown: bool = True) -> object:
+            key = (rule.rule, str(rule.defaults), append_unknown, *rule._trace)
+            if key not in known:
+                known[key] = compile_(rule, append_unknown)
+            return known[key]
+
+        Rule._compile_builder = once
 
 
 @pytest.fixture(scope="session")
@@ -246,6 +255,7 @@ def person(app: Flask) -> Callable[..., int]:
 def draw() -> Callable[..., bytes]:
     """`draw(7)` is the file of the seventh drawn picture; `size` is its width, and the rest goes to Pillow's save."""
 
+    @lru_cache(1000)
     def make(seed: int, size: int = 480, kind: str = "JPEG", **options: object) -> bytes:
         return save(draw_picture(seed, size), kind, **options)
 

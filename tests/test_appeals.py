@@ -86,6 +86,7 @@ def test_whoever_marked_the_entry_does_not_decide_where_there_is_somebody_else(
     assert appeal.outcome == ""
 
 
+@pytest.mark.on_both
 def test_an_entry_whose_refusals_are_overturned_repeatedly_is_suspended(
     parts: Parts, marked: Decision, arrive: Callable, draw: Callable, ben: int
 ) -> None:
@@ -160,6 +161,7 @@ def test_the_decision_of_a_newer_picture_on_show_is_not_disturbed(
     assert (status(refused), status(newer)) == (Status.REPLACED, Status.PUBLISHED)
 
 
+@pytest.mark.on_both
 def test_a_claim_stands_for_ten_minutes_is_renewed_and_can_be_taken_over(
     arrive: Callable, draw: Callable, ana: int, ben: int
 ) -> None:

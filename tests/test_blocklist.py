@@ -77,6 +77,7 @@ def test_a_withdrawal_remembers_the_decision_it_belongs_to(block):
     assert [entry.id for entry in db.session.get_one(Decision, decision_id).withdrawals] == [entry_id]
 
 
+@pytest.mark.on_both
 def test_every_change_raises_the_version_and_marks_its_row(app, block):
     seen = []
     entry_id = block(print_of(1))
@@ -93,6 +94,7 @@ def test_an_entry_says_where_it_came_from(block):
     assert (entry.source, entry.picture_id, entry.decision.kind) == ("poster.jpg", None, Kind.IMPORT)
 
 
+@pytest.mark.on_both
 def test_the_fingerprint_comes_back_as_it_was_blocked(block):
     entry = db.session.get_one(Entry, block(print_of(1)))
     back = blocklist.unpack(entry.fingerprint)

@@ -82,6 +82,7 @@ def test_a_sweep_leaves_what_is_known_good_on_show(
     assert status(avatar) is Status.PUBLISHED
 
 
+@pytest.mark.on_both
 def test_a_mark_of_a_known_good_picture_takes_it_off_the_list_and_its_undo_puts_it_back(
     parts: Parts, arrive: Callable, draw: Callable, ana: int, root: int
 ) -> None:

@@ -66,6 +66,7 @@ def test_others_are_not_held_for_it(parts: Parts, person: Callable, blocked: byt
     assert uploads.receive(parts, person("mia"), draw(2)).status is Status.PUBLISHED
 
 
+@pytest.mark.on_both
 def test_after_an_hour_it_is_forgotten(parts: Parts, person: Callable, blocked: bytes, draw: Callable) -> None:
     max_ = person("max")
     for one in tries(blocked, 3):
@@ -86,6 +87,7 @@ def test_what_could_not_be_compared_is_no_attempt(
     assert uploads.receive(parts, mia, draw(5)).status is Status.PUBLISHED
 
 
+@pytest.mark.on_both
 def test_many_attempts_at_once_are_not_more_than_one_after_another(
     app: Flask, parts: Parts, person: Callable, blocked: bytes
 ) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from moderation import review
 from moderation.columns import now
 from moderation.database import db
@@ -12,6 +14,7 @@ from moderation.reversal import preview, take_back
 from .conftest import near_copy, status
 
 
+@pytest.mark.on_both
 def test_what_one_account_decided_since_then_is_taken_back_and_nothing_else(
     parts: Parts, arrive: Callable, draw: Callable, person: Callable
 ) -> None:

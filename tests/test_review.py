@@ -213,6 +213,7 @@ def dies_publishing(parts: Parts, lease: timedelta) -> Parts:
 # --- mark ------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_a_mark_takes_the_picture_and_its_copies_down_and_refuses_the_next(parts, ana, upload, original, copy, draw):
     marked, taken, other = upload(original), upload(copy), upload(draw(2, SIZE))
     decision = review.mark(parts, marked, ana, None)
@@ -361,6 +362,7 @@ def test_a_picture_with_too_little_in_it_is_held_near_an_entry_and_not_taken_dow
     assert (status(flat), standing(flat)) == (HELD, None)
 
 
+@pytest.mark.on_both
 def test_a_mark_in_one_process_takes_down_what_came_in_another(parts, another_process, ana, someone, original, copy):
     assert len(parts.on_show) == 0
     marked = receive(another_process, someone(), original).id
@@ -434,6 +436,7 @@ def test_what_the_command_line_did_is_said_to_be_its_doing(parts, ben, upload, o
 
 
 @pytest.mark.parametrize(("one", "other"), [(review.mark, review.approve), (review.mark, review.mark)])
+@pytest.mark.on_both
 def test_of_two_moderators_at_once_exactly_one_decides_each_picture(
     app, parts, another_process, ana, ben, upload, draw, one, other
 ):
@@ -469,6 +472,7 @@ def test_of_two_moderators_at_once_exactly_one_decides_each_picture(
     assert set(db.session.scalars(sa.select(Decision.by_id))) == {ana, ben}
 
 
+@pytest.mark.on_both
 def test_of_two_who_take_back_at_once_exactly_one_does(app, parts, another_process, ana, ben, upload, draw):
     decisions = [review.mark(parts, upload(draw(seed, 96)), ana, None).id for seed in range(12)]
 
@@ -490,6 +494,7 @@ def test_of_two_who_take_back_at_once_exactly_one_does(app, parts, another_proce
 # --- undo --------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_undoing_a_mark_takes_back_the_whole_decision(parts, ana, someone, upload, original, copy):
     # `published` is a copy on show, the others are copies in every other state that a sweep covers.
     marked, published = upload(original), upload(copy)
@@ -547,6 +552,7 @@ def test_undo_does_not_show_what_cannot_be_compared(parts, ana, upload, original
     assert set(db.session.scalars(sa.select(Picture.status))) == {HELD}
 
 
+@pytest.mark.on_both
 def test_undo_never_displaces_the_newer_picture_of_the_member(parts, ana, someone, upload, original, copy, draw):
     member = someone()
     marked, older = upload(original), upload(copy, member)
@@ -723,6 +729,7 @@ def test_a_picture_refused_at_the_door_comes_on_show_when_it_is_approved(parts, 
     assert (status(refused), standing(refused)) == (REFUSED, None)
 
 
+@pytest.mark.on_both
 def test_an_approved_picture_is_exempt_from_the_entry_on_record_until_the_approval_is_undone(
     parts, another_process, ana, ben, upload, original, copy
 ):
@@ -974,6 +981,7 @@ def test_a_withdrawn_entry_that_is_undone_and_withdrawn_again(parts, ana, upload
 # --- import --------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_an_import_is_one_decision_and_swept_like_a_mark(parts, ana, upload, draw):
     pictures = [upload(draw(seed, SIZE)) for seed in range(3)]
     bystander = upload(draw(9, SIZE))
@@ -1032,6 +1040,7 @@ def test_importing_nothing_decides_nothing(parts, ana):
     assert count(Decision) == 0
 
 
+@pytest.mark.on_both
 def test_an_import_that_fails_in_the_middle_leaves_nothing(parts, ana, draw):
     def files() -> Iterator[tuple[str, Fingerprint]]:
         yield "a.jpg", fingerprint(draw_image(draw, 1))
@@ -1042,6 +1051,7 @@ def test_an_import_that_fails_in_the_middle_leaves_nothing(parts, ana, draw):
     assert (count(Decision), count(Entry), len(parts.blocklist)) == (0, 0, 0)
 
 
+@pytest.mark.on_both
 def test_an_import_keeps_nobody_waiting_while_it_reads_its_pictures(app, parts, ana, someone, draw):
     uploaded: list[Status] = []
     cleo = someone()
@@ -1070,6 +1080,7 @@ def test_an_import_keeps_nobody_waiting_while_it_reads_its_pictures(app, parts, 
 # --- what a crash leaves behind ----------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_a_mark_left_unswept_is_finished_by_another_process(parts, another_process, ana, upload, original, copy):
     marked, taken = upload(original), upload(copy)
     with pytest.raises(Crash):
@@ -1092,6 +1103,7 @@ def test_an_import_left_unswept_is_finished_by_another_process(parts, another_pr
     assert status(picture) is REMOVED
 
 
+@pytest.mark.on_both
 def test_a_sweep_whose_lease_is_not_out_is_left_to_its_process(parts, another_process, ana, upload, original, copy):
     marked, taken = upload(original), upload(copy)
     with pytest.raises(Crash):
@@ -1125,6 +1137,7 @@ def test_a_mark_undone_before_its_sweep_takes_nothing_down(parts, another_proces
     assert statuses(marked, taken) == [PUBLISHED, PUBLISHED]
 
 
+@pytest.mark.on_both
 def test_an_undo_left_half_done_is_finished_by_another_process(parts, another_process, ana, upload, original, copy):
     marked, taken = upload(original), upload(copy)
     decision = review.mark(parts, marked, ana, None).id
@@ -1148,6 +1161,7 @@ def test_an_undone_withdrawal_left_unswept_is_finished_by_another_process(
     assert status(meanwhile) is REMOVED
 
 
+@pytest.mark.on_both
 def test_an_approval_left_half_done_is_finished_by_another_process(parts, another_process, ben, held):
     picture = held()
     with pytest.raises(Crash):
@@ -1263,6 +1277,7 @@ def walk(parts, another_process, someone, ana, draw) -> Callable[[int], Walk]:
 
 @pytest.mark.in_haste_on("sqlite")
 @pytest.mark.parametrize("seed", range(8))
+@pytest.mark.on_both
 def test_whatever_is_done_in_whatever_order_nothing_blocked_is_on_show(walk, seed):
     walker = walk(seed)
     for _ in range(30):
@@ -1273,6 +1288,7 @@ def test_whatever_is_done_in_whatever_order_nothing_blocked_is_on_show(walk, see
 
 @pytest.mark.in_haste_on("sqlite")
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.on_both
 def test_when_all_decisions_are_taken_back_in_reverse_order_nothing_is_down(walk, seed):
     walker = walk(100 + seed)
     for _ in range(8):

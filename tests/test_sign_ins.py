@@ -55,6 +55,7 @@ def stands(secret: str, doing: bool = True) -> bool:
     return sign_ins.current(secret, LIFETIME, doing) is not None
 
 
+@pytest.mark.on_both
 def test_whoever_does_something_stays_signed_in_but_not_for_ever(clock: Callable, mia: int) -> None:
     secret = begin(mia)
     for _ in range(16):
@@ -101,6 +102,7 @@ def test_a_new_password_deactivation_and_signing_out_everywhere_end_them_all(mia
     assert stands(other)
 
 
+@pytest.mark.on_both
 def test_what_is_kept_of_a_secret_is_its_hash_and_old_ones_go(clock: Callable, mia: int) -> None:
     secrets = [begin(mia) for _ in range(3)]
     assert len(set(secrets)) == 3
@@ -145,6 +147,7 @@ def test_a_password_that_will_not_do_does_not_use_the_link_up(mia: int) -> None:
     redeem(secret)
 
 
+@pytest.mark.on_both
 def test_a_link_is_good_for_its_time_and_until_there_is_another(clock: Callable, mia: int) -> None:
     first = issue(mia)
     second = issue(mia)

@@ -143,6 +143,7 @@ def test_a_picture_that_comes_near_nothing_is_published(parts, member, draw):
     assert check.milliseconds > 0
 
 
+@pytest.mark.on_both
 def test_a_near_copy_of_a_blocked_picture_is_refused_and_never_was_on_show(parts, member, block, draw):
     entry = block(draw(1, SIZE))
     picture = receive(parts, member(), near_copy(draw(1, SIZE)))
@@ -222,6 +223,7 @@ def test_a_full_disk_leaves_no_picture_without_its_file(parts, member, draw):
 # --- candidates ------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_every_candidate_is_recorded_gravest_first(parts, member, block, draw):
     far, held, near = (block(draw(1, SIZE), *bits) for bits in ((2, 80), (12, 50), (9, 39)))
     picture = receive(parts, member(), draw(1, SIZE))
@@ -289,6 +291,7 @@ def test_the_same_picture_may_be_uploaded_by_everybody(parts, member, draw):
     assert len({picture.file for picture in pictures}) == 1
 
 
+@pytest.mark.on_both
 def test_of_uploads_of_one_member_at_once_one_is_on_show(app, parts, member, draw):
     ana, files, failures = member(), [draw(seed, 96) for seed in range(12)], []
 
@@ -336,6 +339,7 @@ def test_what_fails_replaces_nothing(parts, member, draw):
     assert status(first) is Status.PUBLISHED
 
 
+@pytest.mark.on_both
 def test_a_failure_of_the_database_while_comparing_holds_the_picture(parts, member, draw, database):
     def query_nonsense(*_args: object) -> None:
         db.session.execute(sa.text("SELECT nonsense FROM nowhere"))
@@ -416,6 +420,7 @@ def test_a_held_picture_whose_file_is_gone_stays_held(parts, member, draw, monke
 
 
 @pytest.mark.parametrize(("blocked", "becomes"), [(False, Status.PUBLISHED), (True, Status.REFUSED)])
+@pytest.mark.on_both
 def test_a_pending_picture_whose_lease_is_out_is_finished_by_another_process(
     parts, another_process, member, block, draw, blocked, becomes
 ):
@@ -445,6 +450,7 @@ def test_whoever_takes_work_over_gets_a_lease_of_its_own(parts, another_process,
     assert review.finish_work(another_process) == 0
 
 
+@pytest.mark.on_both
 def test_a_process_that_was_only_slow_finds_its_work_done(parts, another_process, member, draw):
     ana = member()
     picture_id = left_pending(parts, ana, draw(1, SIZE), OUT)
@@ -455,6 +461,7 @@ def test_a_process_that_was_only_slow_finds_its_work_done(parts, another_process
     assert len(checks(picture_id)) == 1
 
 
+@pytest.mark.on_both
 def test_of_several_processes_that_look_for_work_at_once_each_piece_is_done_by_one(app, parts, member, draw):
     left = [left_pending(parts, member(), draw(seed, 96), OUT) for seed in range(6)]
     done, barrier = [], threading.Barrier(3)
@@ -478,6 +485,7 @@ def test_of_several_processes_that_look_for_work_at_once_each_piece_is_done_by_o
 # --- exemptions ------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_an_entry_that_a_picture_is_exempt_from_is_no_candidate(parts, member, block, draw):
     exempt, other = block(draw(1, SIZE), 5, 5), block(draw(1, SIZE), 2, 80)
     picture_id = left_pending(parts, member(), draw(1, SIZE), OUT)

@@ -59,6 +59,7 @@ def test_the_number_equals_a_recount(parts: Parts, uploaded: list[int], refuse: 
     assert found.checked == len(uploaded) + 3
 
 
+@pytest.mark.on_both
 def test_what_a_person_has_found_fine_since_is_counted(parts: Parts, uploaded: list[int], ana: int) -> None:
     stricter = replace(parts.policy, refuse=Zone(-1, -1), refuse_correlation=2.0)
     before = what_if(None, parts.policy, stricter)

@@ -77,6 +77,7 @@ def test_the_cards_explain_themselves(ada: Browser, parts: Parts, arrive: Callab
     assert page.count('<figure class="chart">') == 3
 
 
+@pytest.mark.on_both
 def test_figures_go_back_as_far_as_is_asked(ada: Browser) -> None:
     for days in ("7", "30", "90", "all"):
         page = ada.get(f"/admin/?days={days}")
@@ -127,6 +128,7 @@ def test_there_is_no_such_entry(ada: Browser) -> None:
     assert "There is no blocklist entry 9." in answer.text
 
 
+@pytest.mark.on_both
 def test_people_are_listed_with_their_uploads(
     ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
 ) -> None:
@@ -212,6 +214,7 @@ def test_milliseconds_have_a_decimal_while_there_are_few() -> None:
     assert [milliseconds(value) for value in (0.04, 2.345, 10.4, 1234)] == ["0.0 ms", "2.3 ms", "10 ms", "1,234 ms"]
 
 
+@pytest.mark.on_both
 def test_every_chart_and_table_can_be_had_as_csv(
     ada: Browser, parts: Parts, arrive: Callable, draw: Callable, mona: int
 ) -> None:

@@ -49,6 +49,7 @@ def enters(browser: Browser, path: str, method: str) -> bool:
 
 
 @pytest.mark.parametrize("role", [None, *Role])
+@pytest.mark.on_both
 def test_who_may_enter_where(app: Flask, browser: Callable, sign_in: Callable, role: Role | None) -> None:
     visitor = sign_in("pat", role) if role else browser()
     asked = 0
