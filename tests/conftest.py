@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import itertools
+import multiprocessing
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from io import BytesIO
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 import numpy as np
@@ -236,6 +238,13 @@ def another_process(app: Flask, instance: Path) -> Parts:
     from moderation.context import EXTENSION
 
     return create_app(instance, **TESTING).extensions[EXTENSION]
+
+
+def of_their_own() -> BaseContext:
+    """Makes processes that share nothing with this one. What they all import is imported once, and they split off."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["moderation.folders", "tests.conftest"])
+    return context
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Writers queue instead of failing, a failed write leaves nothing, and what is stored comes back as it was."""
 
-import multiprocessing
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,7 +16,7 @@ from moderation.models import Account, Counter, Decision, FingerprintRow, Kind, 
 from moderation.replica import BLOCKLIST, PICTURES, bump, version
 from moderation.views import VIEW
 
-from .conftest import TESTING
+from .conftest import TESTING, of_their_own
 
 
 def account(name: str) -> Account:
@@ -106,7 +105,7 @@ def raise_many(instance: Path, times: int) -> None:
 
 
 def test_two_processes_that_read_and_then_write_wait_for_each_other(app, instance):
-    context = multiprocessing.get_context("spawn")
+    context = of_their_own()
     workers = [context.Process(target=raise_many, args=(instance, 100)) for _ in range(2)]
     for worker in workers:
         worker.start()

@@ -1,7 +1,6 @@
 """Law 2: no copy slips between a mark and an upload, in whatever order the steps of the two come."""
 
 import dataclasses
-import multiprocessing
 import threading
 import time
 import traceback
@@ -34,7 +33,7 @@ from moderation.parts import Parts
 from moderation.replica import PICTURES, bump
 from moderation.uploads import receive
 
-from .conftest import TESTING, near_copy, save
+from .conftest import TESTING, near_copy, of_their_own, save
 from .races import mosaic
 
 RACES = 2000
@@ -145,7 +144,7 @@ class Race:
 
 @pytest.mark.in_haste_on("sqlite")
 def test_no_copy_slips_between_a_mark_and_an_upload_in_two_processes(app, instance, long, capsys):
-    races = RACES if long else RACES // 4
+    races = RACES if long else RACES // 10
     with writing():
         people = [add_account(f"m{place}") for place in range(races)]
         people += [add_account("uploader"), add_account("moderator", Role.MODERATOR)]
@@ -154,7 +153,7 @@ def test_no_copy_slips_between_a_mark_and_an_upload_in_two_processes(app, instan
     assert ids == list(range(ids[0], ids[0] + races + 2))
 
     started = time.perf_counter()
-    context = multiprocessing.get_context("spawn")
+    context = of_their_own()
     answers = context.Queue()
     race = Race(range(ids[0], ids[0] + races), ids[-2], ids[-1], context.Barrier(2), context.Value("d", 0.01))
     # Who makes the copies beforehand has fewer originals to upload.

@@ -1,6 +1,5 @@
 """The migrations make the tables that the models describe, from nothing and back, and two processes at once."""
 
-import multiprocessing
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from moderation.fingerprint import fingerprint
 from moderation.models import Account, Counter, FingerprintRow, Kind, Picture, Role
 from moderation.replica import bump
 
-from .conftest import TESTING
+from .conftest import TESTING, of_their_own
 from .races import mosaic
 
 
@@ -114,7 +113,7 @@ def migrate_there(folder: Path, barrier: object) -> None:
 
 
 def test_processes_that_start_at_once_migrate_once(bare_instance):
-    context = multiprocessing.get_context("spawn")
+    context = of_their_own()
     barrier = context.Barrier(2)
     workers = [context.Process(target=migrate_there, args=(bare_instance, barrier)) for _ in range(2)]
     for worker in workers:

@@ -1,6 +1,5 @@
 """Law 3: the database is the truth, and a copy of a list catches up before it is asked."""
 
-import multiprocessing
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from moderation.matching import Policy
 from moderation.models import Account, Counter, Decision, Entry, Kind, Picture, Role, Status
 from moderation.replica import BLOCKLIST, PICTURES, Replica, bump
 
-from .conftest import TESTING
+from .conftest import TESTING, of_their_own
 
 POLICY = Policy()
 
@@ -371,7 +370,7 @@ def answer(instance: Path, questions: object) -> None:
 
 
 def test_a_process_of_its_own_hears_of_everything_at_its_very_next_look(app, instance, block):
-    context = multiprocessing.get_context("spawn")
+    context = of_their_own()
     here, there = context.Pipe()
     process = context.Process(target=answer, args=(instance, there))
     process.start()
