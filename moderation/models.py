@@ -277,6 +277,8 @@ class Entry(Model):
     withdrawal: Mapped[Decision | None] = relationship(foreign_keys=withdrawal_id, overlaps="withdrawals")
     picture: Mapped[Picture | None] = relationship()
 
+    __table_args__ = (sa.Index("ix_entries_created", "created", "withdrawn"),)
+
     @property
     def apart(self) -> bool:
         """Whether what it blocks is escalated, and shown to nobody."""
@@ -319,6 +321,11 @@ class KnownGood(Model):
 
 _SWEPT_UP = sa.text("entry_id IS NOT NULL")
 
+HELD_OR_LET_GO = sa.text("(\"before\" = 'held' OR \"after\" = 'held')")
+"""Actions that made a picture wait, or wait no more. In the words of its index: else a database does not use that."""
+
+_HELD = ("decision_id", "picture_id", "before", "after")
+
 
 class Action(Model):
     """What a decision did to one picture, and how that picture was before."""
@@ -340,6 +347,7 @@ class Action(Model):
 
     __table_args__ = (
         sa.Index("ix_actions_swept", "decision_id", "picture_id", sqlite_where=_SWEPT_UP, postgresql_where=_SWEPT_UP),
+        sa.Index("ix_actions_held", *_HELD, sqlite_where=HELD_OR_LET_GO, postgresql_where=HELD_OR_LET_GO),
     )
 
 

@@ -12,7 +12,20 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, joinedload
 
 from .database import db
 from .matching import Verdict
-from .models import Account, Action, Appeal, Check, Decision, Entry, Kind, Match, Occasion, Picture, Status
+from .models import (
+    HELD_OR_LET_GO,
+    Account,
+    Action,
+    Appeal,
+    Check,
+    Decision,
+    Entry,
+    Kind,
+    Match,
+    Occasion,
+    Picture,
+    Status,
+)
 from .views import labels
 
 
@@ -105,7 +118,7 @@ class Offender:
 
 @dataclass(frozen=True)
 class Entries:
-    """The blocklist as it is now."""
+    """The blocklist at some moment."""
 
     in_force: int
     withdrawn: int
@@ -194,15 +207,16 @@ def start(days: int, moment: datetime) -> datetime:
 
 def figures(since: Since, comparison: bool = False) -> Figures:
     """All of them; for a comparison with a later time, without those that are not compared."""
+    end = since.end if isinstance(since, Period) else None
     return Figures(
         uploads(since),
         outcomes(since),
         marked(since),
         swept(since),
-        waiting(),
+        waiting(end),
         failures(since),
         None if comparison else check_times(since),
-        entries(),
+        entries(end),
         decision_times(since),
         appeals(since),
     )
@@ -243,9 +257,52 @@ def swept(since: Since) -> int:
     return _count(standing)
 
 
-def waiting() -> int:
-    """Pictures that are held for a moderator now."""
-    return _count(sa.select(sa.func.count(Picture.id)).where(Picture.status == Status.HELD))
+def waiting(at: datetime | None = None) -> int:
+    """Pictures that are held for a moderator, now or at that moment; not those of members erased since."""
+    held = Picture.status == Status.HELD
+    if at is None:
+        return _count(sa.select(sa.func.count(Picture.id)).where(held))
+    # Of what happened to each since, the first tells how it was before; of what nothing happened to, how it is now.
+    first: dict[int, tuple[datetime, bool]] = {}
+    for picture_id, moment, was_held in (*_held_or_let_go(at), *_held_again(at)):
+        if picture_id not in first or moment < first[picture_id][0]:
+            first[picture_id] = moment, was_held
+    there = sa.select(Picture.id).where(Picture.created < at)
+    last = db.session.scalar(there.order_by(Picture.created.desc()).limit(1)) or 0
+    then = sum(was_held for picture_id, (_, was_held) in first.items() if picture_id <= last)
+    return then + sum(id_ not in first for id_ in db.session.scalars(there.where(held)))
+
+
+def _held_or_let_go(at: datetime) -> Iterator[tuple[int, datetime, bool]]:
+    """Pictures that decisions, or undoing them, have since made wait or wait no more; when; whether they did before."""
+    earlier, older = aliased(Action), aliased(Decision)
+    decided_on = sa.select(earlier.id).join(older, earlier.decision_id == older.id)
+    decided_on = decided_on.where(
+        earlier.picture_id == Action.picture_id,
+        earlier.id > Action.id,
+        earlier.before == Status.HELD,
+        older.created < at,
+    )
+    taken_back = sa.and_(Decision.undone >= at, sa.not_(decided_on.exists()))
+    wanted = (
+        sa.select(Action.picture_id, Action.before, Action.after, Decision.created, Decision.undone)
+        .join(Action.decision)
+        .where(HELD_OR_LET_GO, sa.or_(Decision.created >= at, taken_back))
+    )
+    for picture_id, before, after, created, undone in db.session.execute(wanted):
+        if created >= at:
+            yield picture_id, created, before is Status.HELD
+        elif undone:
+            yield picture_id, undone, after is Status.HELD
+
+
+def _held_again(at: datetime) -> Iterator[tuple[int, datetime, bool]]:
+    """Likewise, what has since been on its way back on show and was held."""
+    again = sa.select(Check.picture_id, Check.created).where(
+        Check.occasion == Occasion.REVIEW, Check.created >= at, Check.verdict == Verdict.HOLD
+    )
+    for picture_id, created in db.session.execute(again):
+        yield picture_id, created, False
 
 
 def failures(since: Since) -> Failures:
@@ -281,13 +338,21 @@ def check_times(since: Since) -> CheckTimes | None:
     return CheckTimes(percentile(50), percentile(95)) if number else None
 
 
-def entries() -> Entries:
-    return Entries(
-        *(
-            _count(sa.select(sa.func.count()).where(which))
-            for which in (Entry.withdrawn.is_(None), Entry.withdrawn.is_not(None))
-        )
-    )
+def entries(at: datetime | None = None) -> Entries:
+    """Those that block, now or at that moment, and those that do not: as far back as each one's last withdrawal."""
+    counted = sa.select(sa.func.count(), _count_if(Entry.withdrawn.is_(None))).select_from(Entry)
+    all_, blocking = db.session.execute(counted).one()
+    if at is None:
+        return Entries(blocking, all_ - blocking)
+    # What has changed since: there is less of it than of all.
+    there = Entry.created < at
+    added, of_them_blocking = db.session.execute(counted.where(~there)).one()
+    withdrawn = _count(sa.select(_count_if(there)).where(Entry.withdrawn >= at))
+    ever = db.session.scalars(sa.select(Entry.id).where(Entry.withdrawal_id > 0)).all()
+    restored = sa.select(Entry.id).join(Entry.withdrawal)
+    restored = restored.where(there, Entry.withdrawn.is_(None), Decision.created < at, Decision.undone >= at)
+    blocked = blocking - of_them_blocking + withdrawn - sum(1 for _ in _in_parts(restored, Entry.id, ever))
+    return Entries(blocked, all_ - added - blocked)
 
 
 def most_matched(since: Since, limit: int) -> list[EntryFigures]:

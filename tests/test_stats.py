@@ -304,6 +304,66 @@ def test_entries_in_force_and_withdrawn(parts: Parts, upload: Make, draw: Callab
     assert stats.entries() == Entries(in_force=2, withdrawn=1)
 
 
+def test_what_waited_then_is_what_was_said_then(
+    parts: Parts, cautious: Parts, upload: Make, member: Make, draw: Callable, mona: int
+) -> None:
+    """After each step it is noted how many wait; in the end the same is reckoned of each moment from what is stored."""
+    said: list[tuple[str, datetime, int]] = []
+
+    def note(step: str) -> None:
+        db.session.rollback()
+        said.append((step, now(), stats.waiting()))
+
+    note("nothing is there")
+    mark = review.mark(parts, upload(draw(1)), mona, None)
+    near, other = upload(near_copy(draw(1)), parts=cautious), upload(near_copy(draw(1)), parts=cautious)
+    note("two come near to it")
+    approval = review.approve(cautious, near, mona, None)
+    note("one is fine")
+    review.undo(cautious, approval.id, mona)
+    note("it is not, perhaps")
+    review.mark(parts, near, mona, None, spare=[other])
+    note("it is indecent")
+    review.approve(cautious, other, mona, None)
+    note("the other is fine")
+    shown = upload(draw(2))
+    sweep = review.mark(cautious, upload(near_copy(draw(2))), mona, None)
+    note("a mark holds what is on show")
+    review.undo(parts, sweep.id, mona)
+    note("the mark is taken back")
+    again = review.mark(cautious, upload(near_copy(draw(2))), mona, None)
+    note("and made again")
+    review.approve(cautious, shown, mona, None)
+    note("what it holds is fine")
+    review.undo(parts, again.id, mona)
+    note("taken back, it holds nothing")
+    review.undo(parts, mark.id, mona)
+    note("the first mark too")
+    assert max(waiting for _, _, waiting in said) == 2
+    assert [(step, stats.waiting(moment)) for step, moment, _ in said] == [(step, waiting) for step, _, waiting in said]
+
+
+def test_what_blocked_then_is_what_was_said_then(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
+    said: list[tuple[datetime, Entries]] = []
+
+    def note() -> None:
+        db.session.rollback()
+        said.append((now(), stats.entries()))
+
+    note()
+    first, second = (review.mark(parts, upload(draw(seed)), mona, None) for seed in (1, 2))
+    note()
+    with writing():
+        withdrawal = review.withdraw(first.entries[0].id, mona)
+    note()
+    review.undo(parts, withdrawal.id, mona)
+    note()
+    review.undo(parts, second.id, mona)
+    note()
+    assert [one for _, one in said] == [Entries(0, 0), Entries(2, 0), Entries(1, 1), Entries(2, 0), Entries(1, 1)]
+    assert [stats.entries(moment) for moment, _ in said] == [one for _, one in said]
+
+
 def test_what_an_entry_brought_about(parts: Parts, upload: Make, member: Make, draw: Callable, mona: int) -> None:
     quiet, busy = upload(draw(2)), upload(draw(1))
     for number in (busy, quiet):

@@ -144,6 +144,8 @@ def _figures(since: datetime | None, moment: datetime) -> Table:
         row("appeals_upheld", lambda one: one.appeals.upheld),
         row("appeals_overturned", lambda one: one.appeals.overturned),
         row("false_positive_rate", lambda one: one.false_positives),
+        row("near_matches_waiting_at_its_end", lambda one: one.waiting),
+        row("entries_in_force_at_its_end", lambda one: one.entries.in_force),
     ]
     return ("figure", "in_this_period", "in_the_one_before"), rows
 

@@ -175,7 +175,7 @@ def write(pictures: int, entries: int, matches: int) -> None:
             "decision_id": int(by_picture[touched[n]]),
             "picture_id": int(touched[n]) + 1,
             "entry_id": int(rng.integers(1, entries + 1)) if int(touched[n]) in swept else None,
-            "before": Status.PUBLISHED,
+            "before": Status.HELD if n % 6 == 0 else Status.PUBLISHED,  # near matches that somebody has decided on
             "after": status(int(touched[n])),
             "decides": True,
         },

@@ -73,6 +73,7 @@ def test_the_cards_explain_themselves(ada: Browser, parts: Parts, arrive: Callab
     assert cards["Could not be compared"] == ("0", "Every upload could be compared.")
     assert cards["Check time"][0].endswith(" ms")
     assert cards["Blocklist entries"] == ("1", "In force.")
+    assert '<dd class="change" title="Against the beginning of this time">none before</dd>' in page
     assert cards["Appeals decided"] == ("0", "0 upheld, 0 overturned.")
     assert page.count('<figure class="chart">') == 3
 
@@ -231,6 +232,7 @@ def test_every_chart_and_table_can_be_had_as_csv(
     assert files["stopped"].text.splitlines()[-1].endswith(",1,1")
     figures = dict(line.split(",", 1) for line in files["figures"].text.splitlines())
     assert (figures["uploads"], figures["stopped_at_the_door"]) == ("2,0", "0.5,")
+    assert (figures["near_matches_waiting_at_its_end"], figures["entries_in_force_at_its_end"]) == ("0,0", "1,0")
     assert ada.get("/admin/statistics/nothing.csv").status_code == 404
 
 

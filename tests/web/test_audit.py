@@ -40,6 +40,14 @@ def test_whoever_signs_up_opens_the_own_account(browser: Callable) -> None:
     assert log("account") == [("account", 1, 1)]
 
 
+def test_a_long_row_is_folded_and_all_of_it_is_there(rosa: Browser) -> None:
+    with writing():
+        audit.record(audit.Event.SETTINGS, None, changed={f"SETTING_{number}": [None, number] for number in range(40)})
+    page = rosa.get("/admin/audit/?kind=settings").text
+    assert "<summary>changed SETTING_0: None → 0;" in page
+    assert "SETTING_9: None → 9</details>" in page
+
+
 def test_every_table_that_is_downloaded_is_written_down(app: Flask, rosa: Browser) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if str(rule).endswith(".csv")]
     assert len(rules) >= 3
