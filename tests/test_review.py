@@ -438,9 +438,9 @@ def test_what_the_command_line_did_is_said_to_be_its_doing(parts, ben, upload, o
 @pytest.mark.parametrize(("one", "other"), [(review.mark, review.approve), (review.mark, review.mark)])
 @pytest.mark.on_both
 def test_of_two_moderators_at_once_exactly_one_decides_each_picture(
-    app, parts, another_process, ana, ben, upload, draw, one, other
+    app, parts, another_process, ana, ben, upload, draw, one, other, long
 ):
-    pictures = [upload(draw(seed, 96)) for seed in range(40)]
+    pictures = [upload(draw(seed, 96)) for seed in range(40 if long else 20)]
     both = threading.Barrier(2, timeout=30)
 
     def decide(how: Callable[..., Decision], with_: Parts, by_id: int) -> dict[int, object]:

@@ -27,13 +27,18 @@ def ana(person: Callable[..., int]) -> int:
     return person("ana", Role.MODERATOR)
 
 
+@pytest.fixture(scope="module")
+def misses(draw: Callable) -> list[bytes]:
+    """One of each picture that is blocked: to find how much of it has to be covered takes long."""
+    return [near_miss(draw(seed), Policy()) for seed in range(3)]
+
+
 @pytest.fixture
-def uploaded(parts: Parts, arrive: Callable, draw: Callable, ana: int) -> list[int]:
+def uploaded(parts: Parts, arrive: Callable, draw: Callable, ana: int, misses: list[bytes]) -> list[int]:
     """Copies of all kinds of three blocked pictures, and pictures that are none."""
     for seed in range(3):
         review.mark(parts, arrive(draw(seed)), ana, None)
     copies = [near_copy(draw(seed), scale, quality) for seed in range(3) for scale, quality in ((0.9, 80), (0.3, 20))]
-    misses = [near_miss(draw(seed), parts.policy) for seed in range(3)]
     return [arrive(data) for data in (*copies, *misses, *(draw(seed) for seed in range(3, 8)))]
 
 

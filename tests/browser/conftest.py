@@ -1,6 +1,7 @@
 """Real Chromium, and the real server in processes of its own."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -74,6 +75,18 @@ def signed_in(context: BrowserContext, name: str, password: str = PASSWORD) -> P
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "/sign-in" not in url)
+    return page
+
+
+def let_in(context: BrowserContext, name: str, password: str = PASSWORD) -> Page:
+    """The same without looking at the form, which is half of what opening a window takes."""
+    form = context.request.get("/sign-in").text()
+    token = re.search(r'name="csrf_token" type="hidden" value="([^"]+)"', form)
+    assert token
+    answer = context.request.post("/sign-in", form={"csrf_token": token[1], "name": name, "password": password})
+    assert "/sign-in" not in answer.url
+    page = context.new_page()
+    page.goto(answer.url)
     return page
 
 
@@ -153,7 +166,7 @@ def window(chromium: Browser, site: str, person: Callable) -> Iterator[Callable[
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         context.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         contexts.append(context)
-        return signed_in(context, name)
+        return let_in(context, name)
 
     yield open_
     for context in contexts:

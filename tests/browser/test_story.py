@@ -164,29 +164,3 @@ def test_a_file_that_is_too_large_is_said_before_it_is_sent_and_by_the_server_to
     plain.get_by_label("Picture file").set_input_files(file)
     plain.get_by_role("button", name="Upload").click()
     expect(plain.get_by_text("The file is larger than 10 MB.")).to_be_visible()
-
-
-def test_no_page_is_wider_than_the_screen(window: Callable, upload: Callable, draw: Callable) -> None:
-    page = window("ada", Role.ADMIN)
-    upload(page, draw(1))
-    page.goto("/review/")
-    page.get_by_role("button", name="Indecent").click()
-    expect(page.locator(".grid").get_by_text("Indecent: no other copies on show.")).to_be_visible()
-    upload(page, near_copy(draw(1)))
-    for path in (
-        "/review/",
-        "/blocklist/",
-        "/blocklist/1",
-        "/review/pictures/2",
-        "/review/history",
-        "/review/pictures/1",
-        "/picture",
-        "/admin/",
-        "/admin/people",
-        "/nowhere",
-    ):
-        page.goto(path)
-        for width in (360, 768, 1024, 1440):
-            page.set_viewport_size({"width": width, "height": 800})
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, f"{path} is {wide} px wide"
