@@ -111,15 +111,26 @@ def stacked(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:
 
 def _stacks(coded: Coded, ids: Sequence[int]) -> dict[int, list[int]]:
     """By the newest of several copies, the others; `ids` are newest first."""
-    place = {id_: number for number, id_ in enumerate(coded.ids)}
+    same = _same(coded)
     stacks: dict[int, list[int]] = {}
     taken: set[int] = set()
     for id_ in ids:
         if id_ not in taken:
-            copies = _copies(coded, place[id_]) if id_ in place else []
+            copies = same.get(id_, ())
             stacks[id_] = [copy for copy in copies if copy not in taken]
             taken.update(copies)
     return stacks
+
+
+def _same(coded: Coded) -> dict[int, list[int]]:
+    """By picture, those after it that are copies of it: `_copies` of all at once, of those that have any."""
+    apart = np.bitwise_count(coded.dhash[:, None] ^ coded.dhash)
+    first, second = np.nonzero(np.triu(apart <= SAME.dhash, 1))
+    same = distance(coded.phash[first], coded.phash[second]) <= SAME.phash
+    found: dict[int, list[int]] = {}
+    for one, other in zip(first[same].tolist(), second[same].tolist(), strict=True):
+        found.setdefault(coded.ids[one], []).append(coded.ids[other])
+    return found
 
 
 def _copies(coded: Coded, here: int) -> list[int]:

@@ -1,6 +1,7 @@
 """The memory of a process that reads one picture after the other: what it has got, it keeps."""
 
 import ctypes
+import gc
 
 MEGABYTE = 1 << 20
 
@@ -17,3 +18,12 @@ def keep_memory() -> None:
     if set_option:
         set_option(M_MMAP_THRESHOLD, MEGABYTE * 16)
         set_option(M_TRIM_THRESHOLD, MEGABYTE * 64)
+
+
+def set_aside() -> None:
+    """What is there by now stays: Python's collector leaves it out from now on.
+
+    To go through all of it again and again, it would let a request wait for as long as it takes to make two pages.
+    """
+    gc.collect()
+    gc.freeze()

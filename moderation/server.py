@@ -14,7 +14,7 @@ from . import logs, metrics, review
 from .context import EXTENSION
 from .database import db
 from .logs import JsonLines
-from .memory import keep_memory
+from .memory import keep_memory, set_aside
 from .parts import Parts
 from .patience import PatientWorker
 
@@ -85,6 +85,7 @@ def warm_up(app: Flask) -> None:
         len(parts.blocklist)
         len(parts.on_show)
         db.session.remove()
+    set_aside()
 
 
 def take_care(app: Flask) -> threading.Thread:

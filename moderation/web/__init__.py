@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 from flask import Flask, current_app, request, url_for
 from flask_login import current_user
@@ -80,6 +81,7 @@ def init_app(app: Flask) -> None:
         "low_detail": LOW_DETAIL,
         "note_length": NOTE_LENGTH,
         "address": address,
+        "grid_of": grid_of,
         "current_user": current_user,  # also where a template is rendered without Flask's context
         "shield_levels": LEVELS,
         "site_name": config["SITE_NAME"],
@@ -100,6 +102,16 @@ def _much_at_once() -> None:
 def address(endpoint: str, picture_id: int, name: str = "picture_id") -> str:
     """As `url_for`, of a page about one picture: a grid has hundreds, and what differs is the number alone."""
     return _address(endpoint, name, request.script_root).replace(SOME, str(picture_id))
+
+
+def grid_of(member: str) -> str:
+    """The address of all that a member has uploaded, on the grid."""
+    return f"{_grid(request.script_root)}&member={quote_plus(member)}"
+
+
+@cache
+def _grid(_script_root: str) -> str:
+    return url_for("moderator.grid", show="all")
 
 
 @cache

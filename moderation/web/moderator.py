@@ -1,10 +1,12 @@
 """The moderators' console: the live grid, one picture, the history."""
 
 from collections.abc import Collection
+from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from flask_wtf.csrf import generate_csrf
 
 from .. import accounts, cards, claims, escalation, pictures, replica, review
 from ..blocklist import unpack
@@ -239,7 +241,8 @@ def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
 
 def _card(card: cards.Card) -> str:
     # Without Flask's context, which takes as long to make as a card: what a card needs is global.
-    return current_app.jinja_env.get_template("moderator/_card.html").render(card=card)
+    template: Any = current_app.jinja_env.get_template("moderator/_card.html").module
+    return str(template.show(card, generate_csrf()))
 
 
 def _chosen(name: str, among: Collection[str], usual: str) -> str:

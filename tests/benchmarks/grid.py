@@ -37,6 +37,7 @@ from moderation.context import parts
 from moderation.database import db, writing
 from moderation.drawing import draw
 from moderation.fingerprint import Fingerprint, fingerprint
+from moderation.memory import set_aside
 from moderation.models import Account, Action, Decision, Kind, Picture, Role, Status
 from moderation.replica import PICTURES, bump
 from moderation.uploads import receive
@@ -270,6 +271,7 @@ def in_process(app: Flask, people: dict[Role, list[str]], rounds: int) -> dict[s
         "the first page": Cost(FIRST_PAGE, [], []),
     }
     quiet, five, first_page = costs.values()
+    set_aside()  # as a worker does when it is ready
     get("/review/")  # until everything is loaded
     _expect(said, "200")
     for _ in range(rounds):
