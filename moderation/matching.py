@@ -180,6 +180,7 @@ class Matcher:
             self._engines.append((make(), *(one.any(axis=0) for one in mine)))
         # One row a view; the engine answers with row numbers. A dropped fingerprint's rows stay, with owner -1.
         self._owner: Column[np.int64] = Column(np.int64)
+        self._dhash: Column[np.uint64] = Column(np.uint64)
         self._view: Column[np.uint8] = Column(np.uint8)
         self._box: Column[np.uint8] = Column(np.uint8, (4,))
         self._phash: Column[np.uint64] = Column(np.uint64, (4,))
@@ -197,9 +198,10 @@ class Matcher:
     def put(self, known: Iterable[tuple[int, Fingerprint]], weak_by_hash: bool) -> None:
         """Add fingerprints, each in place of the one with its id, if there is one.
 
-        A weak fingerprint is found by its hashes only if `weak_by_hash`, otherwise by identical pixels alone.
+        A weak fingerprint is found by its hashes only if `weak_by_hash`, otherwise by identical pixels alone. One that
+        is known as it is costs nothing: a picture comes again with every change of its state.
         """
-        latest = dict(known)
+        latest = {id_: one for id_, one in dict(known).items() if not self._has(id_, one)}
         for id_ in latest:
             self.drop(id_)
         coded = [(id_, one) for id_, one in latest.items() if weak_by_hash or not one.weak]
@@ -209,6 +211,7 @@ class Matcher:
             counts = [len(one.views) for _, one in coded]
             first = len(self._owner)
             self._owner.extend(np.repeat([id_ for id_, _ in coded], counts))
+            self._dhash.extend(views["dhash"])
             self._view.extend(views["view"])
             self._box.extend(views["box"])
             self._phash.extend(views["phash"])
@@ -221,6 +224,19 @@ class Matcher:
             self._pixels[id_] = one.pixels or b""
             if one.pixels:
                 self._by_pixels.setdefault(one.pixels, set()).add(id_)
+
+    def _has(self, id_: int, one: Fingerprint) -> bool:
+        rows = self._rows.get(id_)
+        if rows is None or len(rows) != len(one.views) or self._pixels[id_] != (one.pixels or b""):
+            return False
+        here, views = slice(rows.start, rows.stop), one.views
+        return (
+            bool(self._weak.values[rows.start]) == one.weak
+            and np.array_equal(self._view.values[here], views["view"])
+            and np.array_equal(self._dhash.values[here], views["dhash"])
+            and np.array_equal(self._phash.values[here], views["phash"])
+            and np.array_equal(self._box.values[here], views["box"])
+        )
 
     def drop(self, id_: int) -> None:
         """Forget that fingerprint, if it is known."""

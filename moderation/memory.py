@@ -5,8 +5,9 @@ import gc
 
 MEGABYTE = 1 << 20
 
-# Of malloc.h: from which size on a block comes from the system and goes back to it, and how much may lie unused.
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1
+# Of malloc.h: from which size on a block comes from the system and goes back to it, how much may lie unused, and
+# between how many heaps the threads are spread, each of which fills up to what the largest picture took.
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX = -3, -1, -8
 
 
 def keep_memory() -> None:
@@ -18,6 +19,7 @@ def keep_memory() -> None:
     if set_option:
         set_option(M_MMAP_THRESHOLD, MEGABYTE * 16)
         set_option(M_TRIM_THRESHOLD, MEGABYTE * 64)
+        set_option(M_ARENA_MAX, 2)
 
 
 def set_aside() -> None:

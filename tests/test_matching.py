@@ -348,6 +348,28 @@ def test_of_one_fingerprint_put_twice_at_once_the_later_counts(matcher):
     assert [one.id for one in matcher.near(known((bits(40), 0)), POLICY)] == [1]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(known((bits(40), 0), pixels=b"a" * 32), id="dHash"),
+        pytest.param(known((0, 30), pixels=b"a" * 32), id="pHash"),
+        pytest.param(known((0, 0), pixels=b"b" * 32), id="pixels"),
+        pytest.param(known((0, 0), pixels=b"a" * 32, detail=10), id="detail"),
+        pytest.param(known((0, 0), (0, 0), pixels=b"a" * 32), id="views"),
+    ],
+)
+def test_what_is_put_again_as_it_is_takes_no_room_and_anything_else_is_put(matcher, other):
+    one = known((0, 0), pixels=b"a" * 32)
+    for _ in range(3):
+        matcher.put([(1, one)], weak_by_hash=True)
+    assert len(matcher._owner) == 1
+    matcher.put([(1, other), (1, one)], weak_by_hash=True)
+    assert len(matcher._owner) == 1
+    matcher.put([(1, other)], weak_by_hash=True)
+    assert len(matcher._owner) == 1 + len(other.views)
+    assert [found.id for found in matcher.near(other, POLICY)] == [1]
+
+
 def test_putting_nothing_is_fine(matcher):
     matcher.put([], weak_by_hash=False)
     assert len(matcher) == 0
