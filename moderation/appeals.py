@@ -76,9 +76,9 @@ def waiting(limit: int) -> Sequence[Appeal]:
     return db.session.scalars(wanted.order_by(Appeal.id).limit(limit)).all()
 
 
-def number_waiting() -> int:
-    """How many those are, up to `COUNTED`."""
-    some = sa.select(Appeal.id).where(*_OPEN).limit(COUNTED).subquery()
+def number_waiting(most: int | None = COUNTED) -> int:
+    """How many those are, counted no further than that."""
+    some = sa.select(Appeal.id).where(*_OPEN).limit(most).subquery()
     return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 

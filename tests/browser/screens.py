@@ -149,6 +149,7 @@ def _screens(
             Screen("history-empty", "/review/history?by=nobody", alike=True),
             Screen("picture", f"/review/pictures/{shown}"),
             Screen("picture-refused", f"/review/pictures/{refused}"),
+            Screen("picture-note-too-long", f"/review/pictures/{shown}", _long_note),
             Screen("picture-marked", f"/review/pictures/{again}", alike=True),
         ],
         Role.ADMIN: [
@@ -210,6 +211,12 @@ def _ask(picture: int) -> Callable[[Page], None]:
         page.locator(".ask").wait_for()
 
     return act
+
+
+def _long_note(page: Page) -> None:
+    page.get_by_label("Note for other moderators").fill("Have seen this one before, on another account. " * 12)
+    page.get_by_role("button", name="OK").click()
+    page.get_by_role("alert").wait_for()
 
 
 def _preview_import(page: Page) -> None:

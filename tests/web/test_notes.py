@@ -49,6 +49,7 @@ def test_a_note_is_in_history_on_the_pictures_page_and_in_the_csv(
     assert shown in ben.get("/review/history").text
     assert shown in ben.get(f"/review/pictures/{number}").text
     assert shown in ben.get(f"/review/cases/{number}").text
+    assert shown in ben.get("/blocklist/1").text
     rows = csv.DictReader(ben.get("/review/history.csv").text.splitlines(keepends=True))
     assert [(row["kind"], row["note"]) for row in rows] == [("approve", "Only a knee."), ("mark", NOTE)]
     ben.post("/review/decisions/1/undo")
