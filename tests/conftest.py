@@ -265,8 +265,11 @@ def draw() -> Callable[..., bytes]:
     """`draw(7)` is the file of the seventh drawn picture; `size` is its width, and the rest goes to Pillow's save."""
 
     @lru_cache(1000)
+    def plain(seed: int, size: int, kind: str) -> bytes:
+        return save(draw_picture(seed, size), kind)
+
     def make(seed: int, size: int = 480, kind: str = "JPEG", **options: object) -> bytes:
-        return save(draw_picture(seed, size), kind, **options)
+        return save(draw_picture(seed, size), kind, **options) if options else plain(seed, size, kind)
 
     return make
 
