@@ -179,7 +179,7 @@ def test_an_import_that_cannot_be_is_refused_with_a_sentence(run, indecent, tmp_
 
 
 def test_the_list_says_where_entries_came_from_and_what_they_did(run, parts, person, indecent, draw):
-    run("blocklist", "import", "indecent", "--reason", "Bad\nnews")
+    run("blocklist", "import", "indecent", "--reason", "Bad\n\x1bnews")
     ana, ben = person("ana"), person("ben")
     uploads.receive(parts, ana, near_copy(draw(1)))
     marked = uploads.receive(parts, ana, draw(20)).id
@@ -188,7 +188,7 @@ def test_the_list_says_where_entries_came_from_and_what_they_did(run, parts, per
 
     first, second, third = objects(run("blocklist", "list", "--json"))
     assert (first["id"], first["state"], first["source"], first["picture"]) == (1, "blocks", "bad.jpg", None)
-    assert (first["by"], first["reason"], first["matches"]) == ("the command line", "Bad\nnews", 1)
+    assert (first["by"], first["reason"], first["matches"]) == ("the command line", "Bad \x1bnews", 1)
     assert (second["state"], second["matches"]) == ("withdrawn", 0)
     assert (third["source"], third["picture"], third["by"], third["reason"]) == (None, marked, "ben", "Worse")
     assert third["created"].endswith("+00:00")
@@ -196,7 +196,7 @@ def test_the_list_says_where_entries_came_from_and_what_they_did(run, parts, per
     assert len(lines) == 4
     assert lines[0].split() == ["id", "state", "matches", "added", "by", "picture", "reason"]
     assert "bad.jpg" in lines[1]
-    assert lines[1].endswith("Bad\\nnews")
+    assert lines[1].endswith("Bad \\x1bnews")
     assert f"picture {marked}" in lines[3]
 
 
