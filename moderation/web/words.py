@@ -3,6 +3,8 @@
 import re
 from datetime import datetime
 
+from markupsafe import Markup
+
 from ..columns import now
 from ..matching import Hit
 from ..models import Caution, Decision, Kind, Match, Status
@@ -37,6 +39,13 @@ def ago(moment: datetime) -> str:
 
 def exact(moment: datetime) -> str:
     return f"{moment:%A, %d %B %Y, %H:%M:%S} UTC"
+
+
+def when(moment: datetime) -> Markup:
+    """How long ago, in a sentence: "just now", "5 min ago"; the exact time shows when the pointer rests on it."""
+    said = ago(moment)
+    said += "" if said == "just now" else " ago"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(), exact(moment), said)
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -120,6 +129,7 @@ FILTERS = {
     "status": status,
     "ago": ago,
     "exact": exact,
+    "when": when,
     "count": count,
     "ordinal": ordinal,
     "decided": decided,

@@ -45,6 +45,13 @@ def test_a_near_match_is_shown_beside_its_entry_with_the_distance_in_words(held:
     assert 'Near matches <span class="count">1</span>' in case
 
 
+def test_times_are_told_as_how_long_ago_and_exactly_where_the_pointer_rests(held: int, sign_in: Callable) -> None:
+    ben = sign_in("ben", Role.MODERATOR)
+    for page in (f"/review/cases/{held}", f"/review/pictures/{held}", "/blocklist/1"):
+        told = r'(Uploaded|Added)[^.]{0,40}?<time datetime="[^"]+" title="\w+day, \d\d \w+ \d{4}, [\d:]{8} UTC">'
+        assert re.search(f"{told}just now</time>", ben.get(page).text), page
+
+
 def test_not_a_match_is_remembered_for_that_pair(
     held: int, sign_in: Callable, parts: Parts, draw: Callable, ana: int
 ) -> None:
