@@ -241,19 +241,17 @@ def marked(since: Since) -> int:
 
 def swept(since: Since) -> int:
     """Pictures that went down as near copies, by a decision that stands on them still."""
-    standing = (
-        # A picture that an entry first held and then took down has two actions of one decision.
-        sa.select(sa.func.count(sa.distinct(Picture.id)))
-        .join(Action, sa.and_(Action.picture_id == Picture.id, Action.decision_id == Picture.decision_id))
-        .join(Action.decision)
-        .where(
-            Action.entry_id.is_not(None),
-            # As no index has it, so that the database begins with the decisions of that time.
-            Picture.status.concat("").in_([one.value for one in DOWN]),
-            Decision.undone.is_(None),
-            within(Decision, since),
-        )
+    # For each action of that time, how its picture is now: asked like this, no database goes through all pictures.
+    now_down = (
+        sa.select(Picture.status)
+        .where(Picture.id == Action.picture_id, Picture.decision_id == Action.decision_id)
+        .scalar_subquery()
+        .in_(DOWN)
     )
+    decisions = sa.select(Decision.id).where(Decision.undone.is_(None), within(Decision, since))
+    # A picture that an entry first held and then took down has two actions of one decision.
+    standing = sa.select(sa.func.count(sa.distinct(Action.picture_id)))
+    standing = standing.where(Action.entry_id.is_not(None), Action.decision_id.in_(decisions), now_down)
     return _count(standing)
 
 
@@ -392,7 +390,7 @@ def _checked(since: Since) -> list[sa.ColumnElement[bool]]:
     if since is None:
         return []
     first, last = db.session.execute(
-        sa.select(sa.func.min(Check.id), sa.func.max(Check.id)).where(within(Check, since))
+        sa.select(sa.func.min(_unordered(Check.id)), sa.func.max(_unordered(Check.id))).where(within(Check, since))
     ).one()
     return [Match.check_id.between(first, last)] if first is not None else [sa.false()]
 
