@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,12 @@ from flask import Flask
 from moderation import config
 from moderation.cli import COMMANDS
 
-PACKAGE = Path(__file__).parent.parent / "moderation"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "moderation"
+
+TOP = {"pyproject.toml", "README.md", "moderation", "templates", "static", "instance", "tests"}
+"""Files and folders, beside those whose names begin with a dot."""
+
 README = (PACKAGE.parent / "README.md").read_text()
 
 LAYERS = {
@@ -72,6 +78,14 @@ def ours(path: Path) -> set[str]:
 
 def others(path: Path) -> set[str]:
     return {name.split(".")[0] for name in imports(path)} - {"moderation"}
+
+
+def test_the_top_level_holds_what_it_is_to_hold_and_nothing_more():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    top = {path.partition("/")[0] for path in listed.split("\0") if path}
+    assert {name for name in top if not name.startswith(".")} == TOP
 
 
 def test_every_module_has_declared_its_layer():

@@ -3,7 +3,7 @@
 `python -m tests.browser.screens README` makes those that README shows, beside this file. All pictures are drawn.
 """
 
-import sys
+import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -289,6 +289,7 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("Please name a folder for the pictures, or README: python -m tests.browser.screens OUT")
-    for_readme() if sys.argv[1] == "README" else main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.screens", description=__doc__.splitlines()[0])
+    parser.add_argument("out", help="A folder for the pictures, or README for those that README shows")
+    wanted = parser.parse_args().out
+    for_readme() if wanted == "README" else main(Path(wanted))
