@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from .accounts import find
@@ -93,8 +94,8 @@ def cards(parts: Parts, found: Sequence[Picture], version: int | None = None) ->
     copies: dict[int, list[int]] = {}
     if any(picture.decision_id is None for picture in found):
         coded = parts.codes.of(_latest()) if version is None else parts.codes.at(version, _latest)
-        place = {id_: number for number, id_ in enumerate(coded.ids)}
-        copies = {one.id: _copies(coded, place[one.id]) for one in found if one.id in place}
+        wanted = [one.id for one in found]
+        copies = _copies(coded, np.flatnonzero(np.isin(coded.ids, wanted)))
     return _complete([Card(one, copies.get(one.id, ())) for one in found])
 
 
@@ -111,7 +112,7 @@ def stacked(parts: Parts, found: Sequence[Picture]) -> Sequence[Card]:
 
 def _stacks(coded: Coded, ids: Sequence[int]) -> dict[int, list[int]]:
     """By the newest of several copies, the others; `ids` are newest first."""
-    same = _same(coded)
+    same = _copies(coded, np.arange(len(coded.ids)))
     stacks: dict[int, list[int]] = {}
     taken: set[int] = set()
     for id_ in ids:
@@ -122,22 +123,15 @@ def _stacks(coded: Coded, ids: Sequence[int]) -> dict[int, list[int]]:
     return stacks
 
 
-def _same(coded: Coded) -> dict[int, list[int]]:
-    """By picture, those after it that are copies of it: `_copies` of all at once, of those that have any."""
-    apart = np.bitwise_count(coded.dhash[:, None] ^ coded.dhash)
-    first, second = np.nonzero(np.triu(apart <= SAME.dhash, 1))
-    same = distance(coded.phash[first], coded.phash[second]) <= SAME.phash
+def _copies(coded: Coded, places: npt.NDArray[np.int64]) -> dict[int, list[int]]:
+    """By picture, of those at these places, the pictures after it that are copies of it; of those that have any."""
+    first, second = np.nonzero(np.bitwise_count(coded.dhash[places, None] ^ coded.dhash) <= SAME.dhash)
+    first = places[first]
+    same = (second > first) & (distance(coded.phash[first], coded.phash[second]) <= SAME.phash)
     found: dict[int, list[int]] = {}
     for one, other in zip(first[same].tolist(), second[same].tolist(), strict=True):
         found.setdefault(coded.ids[one], []).append(coded.ids[other])
     return found
-
-
-def _copies(coded: Coded, here: int) -> list[int]:
-    """What is a copy of one of them, and comes after it."""
-    near = here + 1 + np.flatnonzero(np.bitwise_count(coded.dhash[here + 1 :] ^ coded.dhash[here]) <= SAME.dhash)
-    near = near[distance(coded.phash[near], coded.phash[here]) <= SAME.phash]
-    return [coded.ids[place] for place in near.tolist()]
 
 
 def _nearness(ids: Sequence[int]) -> dict[int, int]:
