@@ -41,11 +41,15 @@ def exact(moment: datetime) -> str:
     return f"{moment:%A, %d %B %Y, %H:%M:%S} UTC"
 
 
-def when(moment: datetime) -> Markup:
-    """How long ago, in a sentence: "just now", "5 min ago"; the exact time shows when the pointer rests on it."""
-    said = ago(moment)
-    said += "" if said == "just now" else " ago"
+def timed(moment: datetime, said: str) -> Markup:
+    """A time in those words; the exact one shows when the pointer rests on them."""
     return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(), exact(moment), said)
+
+
+def when(moment: datetime) -> Markup:
+    """How long ago, in a sentence: "just now", "5 min ago"."""
+    said = ago(moment)
+    return timed(moment, said if said == "just now" else f"{said} ago")
 
 
 def count(number: int, one: str, many: str) -> str:
@@ -129,6 +133,7 @@ FILTERS = {
     "status": status,
     "ago": ago,
     "exact": exact,
+    "timed": timed,
     "when": when,
     "count": count,
     "ordinal": ordinal,
