@@ -9,7 +9,8 @@ from PIL import Image
 
 from . import views as looks
 from .canonical import FOLDER_FORMATS, NO_LIMITS, Limits, canonical, grey
-from .views import SIDE, VIEW, Box, Cut, Levels, number
+from .luminance import SIDE, Box, Levels, coarse, luminance
+from .views import VIEW, Cut, number
 
 RECIPE = 3
 """The version of the way from bytes to hashes. Fingerprints of two recipes may differ by a few bits."""
@@ -117,11 +118,11 @@ def distance(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> npt.NDArra
 
 
 def _fingerprint(shown: Image.Image, size: tuple[int, int], pixels: bytes | None, every_view: bool) -> Fingerprint:
-    fine = looks.luminance(shown)
+    fine = luminance(shown)
     if every_view:
         views, levels = looks.asked(fine)
     else:
-        levels = looks.coarse(fine)
+        levels = coarse(fine)
         views = looks.whole(levels)
     return Fingerprint(views, _detail(levels), levels, pixels, size[0] / size[1])
 

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from .database import db
 from .fingerprint import Fingerprint, blocked_views
+from .luminance import Box, Levels
 from .matching import Hit, Policy, Verdict, Zone, decide, verified
 from .models import Decision, Entry, FingerprintRow, Kind, KnownGood, Picture
 from .parts import Parts
 from .replica import Replica
 from .verify import agreements
-from .views import Box, Levels
 
 VERIFIED = 12
 """Candidates whose pixels are compared, the nearest first; more are decided by their hashes alone."""

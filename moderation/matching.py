@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from .fingerprint import Fingerprint, blocked_views, distance
 from .index import Column, Engine, ScanEngine
+from .luminance import WHOLE_BOX, Box
 from .verify import Agreement, agreement
-from .views import BOTH_DIRECT, COMPARABLE, VIEW, WHOLE_BOX, Box, labels, look, unpack_box
+from .views import BOTH_DIRECT, COMPARABLE, VIEW, labels, look, unpack_box
 
 
 class Verdict(StrEnum):

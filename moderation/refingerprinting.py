@@ -14,10 +14,11 @@ from .canonical import canonical
 from .columns import now
 from .database import db, writing
 from .fingerprint import RECIPE, Fingerprint, blocked_views, fingerprint
+from .luminance import FINE_SIDE, Levels
 from .models import Entry, FingerprintRow, Picture
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .views import FINE_SIDE, Levels, asked
+from .views import asked
 
 log = logging.getLogger(__name__)
 

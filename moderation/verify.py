@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .views import SIDE, Levels, gaussian
+from .luminance import SIDE, Levels
+from .views import gaussian
 
 BLOCK = 16
 """Sides, in pixels of SIDE, of the blocks that are compared."""

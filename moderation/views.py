@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import lru_cache
-from typing import cast
 
 import cv2
 import numpy as np
@@ -16,22 +15,11 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
-Levels = npt.NDArray[np.uint8]
-"""A luminance, square, whatever the shape of the picture."""
-
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom edge of a part of a picture, as shares of its width and height."""
-
-SIDE = 128
-"""Sides, in pixels, of the luminance that a view is hashed and compared from."""
-
-FINE_SIDE = 256
-"""Sides, in pixels, of the luminance that an upload's views are cut from."""
+from .borders import inner_box, trimmed_box
+from .luminance import FINE_SIDE, SIDE, WHOLE_BOX, Box, Levels, as_levels, coarse
 
 STRIP = 32
 """Columns that are multiplied by a matrix at a time."""
-
-WHOLE_BOX: Box = (0.0, 0.0, 1.0, 1.0)
 
 VIEW = np.dtype([("view", "u1"), ("box", "u1", 4), ("dhash", "<u8"), ("phash", "<u8", 4)])
 """One view as it is stored, 45 bytes: its number, its box in 255ths, and its hashes."""
@@ -78,9 +66,6 @@ CENTRES = (0.10, 0.20)
 
 SIDES, CORNERS = (0.10, 0.20), (0.05, 0.10, 0.20)
 """How much its crops leave out, at one side or at two that meet."""
-
-SMALLEST = 0.1
-"""The share of a picture that a picture inside it has at least: smaller ones are words and buttons."""
 
 DEGREES = 4.0
 """How far a blocked picture is turned, to either side."""
@@ -148,46 +133,6 @@ BOTH_DIRECT = np.logical_and.outer(*[np.isin(_NUMBERS >> 3, DIRECT)] * 2)
 """By the same numbers, whether the hashes alone may refuse."""
 
 
-def luminance(image: Image.Image) -> Levels:
-    """A picture's luminance at FINE_SIDE x FINE_SIDE pixels."""
-    grey = image if image.mode == "L" else image.convert("L")
-    # By whole numbers as far as that goes; what is left is less than a half, for which two pixels a side are enough.
-    factors = max(1, grey.width // FINE_SIDE), max(1, grey.height // FINE_SIDE)
-    match factors:
-        case (2, 1):
-            reduced = _halved_across(np.asarray(grey))
-        case (1, 2):
-            reduced = _halved_down(np.asarray(grey))
-        case _:
-            reduced = np.asarray(grey.reduce(factors))
-    return _bytes(cv2.resize(reduced, (FINE_SIDE, FINE_SIDE), interpolation=cv2.INTER_LINEAR))
-
-
-def _halved_across(levels: Levels) -> Levels:
-    """What Pillow's `reduce((2, 1))` gives, in a third of the time: means of pairs, halves rounded up."""
-    width = levels.shape[1] // 2 * 2
-    pairs = np.ascontiguousarray(levels[:, :width]).view(np.uint16)
-    halves = ((pairs & 255) + (pairs >> 8) + 1 >> 1).astype(np.uint8)
-    return halves if width == levels.shape[1] else np.hstack([halves, levels[:, width:]])
-
-
-def _halved_down(levels: Levels) -> Levels:
-    """The same for `reduce((1, 2))`."""
-    height = len(levels) // 2 * 2
-    halves = _bytes(cv2.addWeighted(levels[:height:2], 0.5, levels[1:height:2], 0.5, 0.25))
-    return halves if height == len(levels) else np.vstack([halves, levels[height:]])
-
-
-def coarse(fine: Levels) -> Levels:
-    """A luminance of FINE_SIDE at SIDE."""
-    return _bytes(cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
-
-
-def _bytes(made: "cv2.typing.MatLike") -> Levels:
-    """What OpenCV makes of bytes are bytes, which its annotations do not tell."""
-    return cast(Levels, made)
-
-
 def whole(levels: Levels) -> npt.NDArray[np.void]:
     """The whole picture as the only view, from a luminance of SIDE: its dHash is ImageHash's own.
 
@@ -236,6 +181,11 @@ def asked(fine: Levels) -> tuple[npt.NDArray[np.void], Levels]:
     views["dhash"], views["phash"] = _part_hashes(fine, list(boxes.values()), even)
     views["dhash"][0] = _dhash(levels)
     return views, levels
+
+
+def _differ(a: Box, b: Box) -> bool:
+    """Whether two boxes are far enough apart to be worth a lookup each."""
+    return max(abs(one - other) for one, other in zip(a, b, strict=True)) > 0.015
 
 
 def blocked(levels: Levels, aspect: float, known: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
@@ -429,7 +379,7 @@ def _part(levels: Levels, box: Box) -> Levels:
     # OpenCV counts from the middle of the first pixel.
     matrix = np.array([[across, 0, left * SIDE + (across - 1) / 2], [0, down, top * SIDE + (down - 1) / 2]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return _bytes(cv2.warpAffine(levels, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))
+    return as_levels(cv2.warpAffine(levels, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _crops(aspect: float) -> Iterator[tuple[Cut, Box]]:
@@ -459,153 +409,3 @@ def _tilted(levels: Levels, cut: Cut, aspect: float) -> Levels:
     )
     wide = Image.fromarray(np.pad(levels, margin, mode="edge"))
     return np.asarray(wide.transform((SIDE, SIDE), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR))
-
-
-# --- borders and inner pictures ---------------------------------------------
-
-
-def _differ(a: Box, b: Box) -> bool:
-    """Whether two boxes are far enough apart to be worth a lookup each."""
-    return max(abs(one - other) for one, other in zip(a, b, strict=True)) > 0.015
-
-
-def trimmed_box(levels: Levels) -> Box:
-    """The picture without its border: rows and columns of one level each, whatever that is, at the edges."""
-    side = len(levels)
-    # Mostly the four outermost lines tell.
-    if not _level(np.stack([levels[0], levels[-1], levels[:, 0], levels[:, -1]]).astype(np.int16)).any():
-        return WHOLE_BOX
-    plain = levels.astype(np.int16)
-    top, bottom = _plain_edges(plain)
-    left, right = _plain_edges(plain[top:bottom].T)
-    if (left, right) != (0, side):
-        top, bottom = _plain_edges(plain[:, left:right])
-    return left / side, top / side, right / side, bottom / side
-
-
-def _plain_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
-    """From and to where the rows are more than border; all of them where no more than border is seen."""
-    above, below = _plain(rows), _plain(rows[::-1])
-    nothing = above == below == _most(rows)
-    return (0, len(rows)) if nothing else (above, len(rows) - below)
-
-
-def _most(rows: npt.NDArray[np.int16]) -> int:
-    """How many rows at each side may be border."""
-    return int(len(rows) * 0.35)
-
-
-def _plain(rows: npt.NDArray[np.int16]) -> int:
-    """How many rows from the first on are of one level, each."""
-    most, start, step = _most(rows), 0, 1
-    while start < most:
-        plain = _level(rows[start : min(most, start + step)])
-        if not plain.all():
-            return start + int(plain.argmin())
-        start, step = start + step, 16  # mostly the first one tells
-    return most
-
-
-def _level(rows: npt.NDArray[np.int16]) -> npt.NDArray[np.bool_]:
-    """Whether a row is of one level, each."""
-    half = rows.shape[1] // 2
-    middle = np.partition(rows, half)[:, half, None]
-    level: npt.NDArray[np.bool_] = (np.abs(rows - middle) <= 12).sum(axis=1) >= 0.94 * rows.shape[1]
-    return level
-
-
-def inner_box(levels: Levels) -> Box:
-    """The picture inside the picture, as in a screenshot of an app, under a caption, or between blurred bars.
-
-    It begins at the innermost straight edge right across, outside which nearly all is dull: mostly of one level, or
-    without anything sharp. All of the picture where there is no such edge, or nothing but a small part inside it.
-    """
-    side = len(levels)
-    plain = levels.astype(np.int16)
-    top, bottom = _dull_edges(levels)
-    left, right = _dull_edges(_bytes(cv2.transpose(levels[top:bottom])))
-    if right - left < 0.97 * side:
-        again = _dull_edges(levels[:, left:right])
-        if again[1] - again[0] < bottom - top:
-            top, bottom = again
-    above, below = _main_block(plain[top:bottom, left:right])
-    if (above, below) != (0, bottom - top):
-        top, bottom = top + above, top + below
-        before, after = _plain_edges(plain[top:bottom, left:right].T)
-        left, right = left + before, left + after
-    if (right - left) * (bottom - top) < SMALLEST * side * side:
-        return WHOLE_BOX
-    return left / side, top / side, right / side, bottom / side
-
-
-def _main_block(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
-    """From and to where the rows show something, between plain ones; all of them unless what else there is is small.
-
-    A picture without an edge of its own, white on a white screen, stands there apart from the lines of text.
-    """
-    middle = np.partition(rows, rows.shape[1] // 2, axis=1)[:, rows.shape[1] // 2, None]
-    shown = _shares(np.abs(rows - middle) > 12) > 0.01
-    edges = np.flatnonzero(np.diff(shown, prepend=False, append=False))
-    firsts, lasts = edges[::2], edges[1::2]
-    if not len(firsts):
-        return 0, len(rows)
-    sizes = lasts - firsts
-    largest = int(sizes.argmax())
-    if sizes[largest] < 0.18 * len(rows) or np.delete(sizes, largest).max(initial=0) > 0.25 * sizes[largest]:
-        return 0, len(rows)
-    return int(firsts[largest]), int(lasts[largest])
-
-
-_BEND = np.array([[-1, 2, -1]], np.int16)
-
-_STRAIGHT = 0.4
-"""The share of a line's pixels, above what is usual near it, that must differ across it to make it an edge."""
-
-
-def _dull_edges(rows: Levels) -> tuple[int, int]:
-    """From and to where the rows show a picture; all of them where no straight edge says otherwise."""
-    count, width = rows.shape
-    steps = np.zeros(count)
-    steps[1:-1] = _counts(cv2.threshold(cv2.absdiff(rows[2:], rows[:-2]), 8, 1, cv2.THRESH_BINARY)[1]) / width
-    # What is usual: of 15 lines, the sixth smallest. It matters for those only that may be an edge without it.
-    high = np.flatnonzero(steps >= _STRAIGHT)
-    near = sliding_window_view(np.pad(steps, 7, mode="edge"), 15)[high]
-    steps[high] -= np.partition(near, 5, axis=1)[:, 5]
-    if steps.max() < _STRAIGHT:
-        return 0, count
-    some = rows[:, ::4].astype(np.int16)
-    middle = np.partition(some, some.shape[1] // 2, axis=1)[:, some.shape[1] // 2, None]
-    plain = _shares(np.abs(some - middle) <= 10)
-    bends = cv2.convertScaleAbs(cv2.filter2D(rows, cv2.CV_16S, _BEND)[:, 1:-1])
-    bent = _counts(cv2.threshold(bends, 24, 0, cv2.THRESH_TRUNC)[1])
-    dull = (plain >= 0.6) | (bent < 0.3 * np.sort(bent)[int(0.85 * count)])
-    above, below = _dull(dull, steps), _dull(dull[::-1], steps[::-1])
-    # A dull picture's far edge counts, too, seen from the other side: then an edge further out is meant.
-    outward = [
-        (place + other, first + below_last - count, first, count - below_last)
-        for place, first in enumerate(above)
-        for other, below_last in enumerate(below)
-        if first + below_last <= 0.82 * count
-    ]
-    _, _, first, last = min(outward, default=(0, 0, 0, count))
-    return first, last
-
-
-def _counts(rows: "cv2.typing.MatLike") -> npt.NDArray[np.int32]:
-    """The sum of each row."""
-    return cast(npt.NDArray[np.int32], cv2.reduce(rows, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0])
-
-
-def _shares(which: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Of each row, the share that is true. Many times as fast as `mean`."""
-    shares: npt.NDArray[np.float64] = which.sum(axis=1, dtype=np.uint16) / which.shape[1]
-    return shares
-
-
-def _dull(dull: npt.NDArray[np.bool_], steps: npt.NDArray[np.float64]) -> list[int]:
-    """How many rows from the first on lie outside each edge that has dull rows before it, the innermost edge first."""
-    before = np.cumsum(dull) / np.arange(1, len(dull) + 1)
-    limit = int(0.72 * len(dull))
-    peaks = 3 + np.flatnonzero((steps[3:limit] >= _STRAIGHT) & (before[2 : limit - 1] >= 0.75))
-    highest = [int(place) + 1 for place in peaks[::-1] if steps[place] >= steps[max(0, place - 2) : place + 3].max()]
-    return [*highest, 0]

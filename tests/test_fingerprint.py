@@ -18,8 +18,9 @@ from moderation.fingerprint import (
     fingerprint_bytes,
     pixels_hash,
 )
+from moderation.luminance import SIDE
 from moderation.matching import Policy, Verdict, compare
-from moderation.views import SIDE, VIEW, Cut, number
+from moderation.views import VIEW, Cut, number
 
 from .conftest import near_copy, save
 

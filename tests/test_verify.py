@@ -5,8 +5,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from moderation.drawing import draw
+from moderation.luminance import SIDE, Levels, coarse, luminance
 from moderation.verify import ENOUGH, agreement
-from moderation.views import SIDE, Levels, coarse, luminance
 
 COUNT = 10
 

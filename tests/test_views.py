@@ -5,28 +5,23 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from moderation import views
+from moderation.borders import inner_box, trimmed_box
 from moderation.drawing import draw, draw_indecent
 from moderation.fingerprint import blocked_views, distance, fingerprint
+from moderation.luminance import SIDE, WHOLE_BOX, _halved_across, _halved_down, coarse, luminance
 from moderation.matching import Policy, Verdict, against
 from moderation.views import (
     COMPARABLE,
-    SIDE,
     VIEW,
-    WHOLE_BOX,
     Cut,
     Turn,
     asked,
-    coarse,
     cut_of,
     flattened,
     hashes,
-    inner_box,
     label,
     look,
-    luminance,
     number,
-    trimmed_box,
     turned,
     unpack_box,
 )
@@ -141,7 +136,7 @@ def test_another_picture_is_not_found_under_a_disguise(name):
 @pytest.mark.parametrize("size", [(4, 4), (5, 7), (616, 406), (551, 363)])
 def test_a_picture_is_halved_as_pillow_halves_it(factors, size):
     levels = np.random.default_rng(sum(size)).integers(0, 256, size[::-1], np.uint8)
-    halved = views._halved_across if factors == (2, 1) else views._halved_down
+    halved = _halved_across if factors == (2, 1) else _halved_down
     assert (halved(levels) == np.asarray(Image.fromarray(levels).reduce(factors))).all()
 
 

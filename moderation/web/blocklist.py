@@ -9,9 +9,9 @@ from .. import allowing, entries, review
 from ..canonical import encode
 from ..context import parts
 from ..database import db, writing
+from ..luminance import SIDE
 from ..models import Entry, FingerprintRow, KnownGood, Picture, Role, Status
 from ..shield import LEVELS, blank, shrouded
-from ..views import SIDE
 from .answers import back
 from .session import only
 
