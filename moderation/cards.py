@@ -89,11 +89,11 @@ def page(
     return Page(cards, shown[-1] if shown and more and order == "newest" else None)
 
 
-def cards(parts: Parts, found: Sequence[Picture], version: int | None = None) -> Sequence[Card]:
-    """Those pictures as they lie on a grid now, which is at that version of the list; newest copies stand for older."""
+def cards(parts: Parts, found: Sequence[Picture], moment: tuple[str, int] | None = None) -> Sequence[Card]:
+    """Those pictures as they lie on a grid now, which is at that moment of the list; newest copies stand for older."""
     copies: dict[int, list[int]] = {}
     if any(picture.decision_id is None for picture in found):
-        coded = parts.codes.of(_latest()) if version is None else parts.codes.at(version, _latest)
+        coded = parts.codes.of(_latest()) if moment is None else parts.codes.at(moment, _latest)
         wanted = [one.id for one in found]
         copies = _copies(coded, np.flatnonzero(np.isin(coded.ids, wanted)))
     return _complete([Card(one, copies.get(one.id, ())) for one in found])

@@ -25,8 +25,6 @@ _RAISE = (
     .values(version=_COUNTERS.c.version + 1)
     .returning(_COUNTERS.c.version)
 )
-_VERSION = sa.select(_COUNTERS.c.version).where(_COUNTERS.c.name == sa.bindparam("list"))
-
 _NOW = sa.select(_COUNTERS.c.epoch, _COUNTERS.c.version).where(_COUNTERS.c.name == sa.bindparam("list"))
 
 
@@ -40,9 +38,10 @@ def bump(name: str) -> int:
     return int(db.session.execute(_RAISE, {"list": name}).scalar_one())
 
 
-def version(name: str) -> int:
-    """The list's version in the database now."""
-    return int(db.session.execute(_VERSION, {"list": name}).scalar_one())
+def now(name: str) -> tuple[str, int]:
+    """The list's epoch and version in the database; after a restored backup its versions come again, in another."""
+    epoch, version = db.session.execute(_NOW, {"list": name}).one()
+    return epoch, version
 
 
 @dataclass(frozen=True)

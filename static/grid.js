@@ -210,7 +210,7 @@ async function look() {
   asking = true;
   clearTimeout(timer);
   try {
-    const news = await ask(`${grid.dataset.changes}?since=${version}`);
+    const news = await ask(`${grid.dataset.changes}&since=${version}`);
     if (news && busy === 0) {
       news.cards.forEach(take);
       version = news.version;

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from moderation import cards, pictures, review, uploads
+from moderation import cards, pictures, replica, review, uploads
 from moderation.demo import near_miss
 from moderation.models import Role, Status
 from moderation.parts import Parts
@@ -113,4 +113,15 @@ def test_a_newcomer_brings_the_numbers_of_the_copies_that_it_stands_for(
 ) -> None:
     first, _, copy = arrive(draw(1)), arrive(draw(2)), arrive(near_copy(draw(1)))
     (card,) = cards.cards(parts, [pictures.find(copy)])
+    assert card.copies == [first]
+
+
+def test_after_a_restore_copies_are_looked_for_anew_though_the_versions_come_again(
+    parts: Parts, arrive: Callable, draw: Callable
+) -> None:
+    first = arrive(draw(1))
+    before, version = replica.now(replica.PICTURES)
+    cards.cards(parts, [pictures.find(first)], (before, version))
+    copy = arrive(near_copy(draw(1)))
+    (card,) = cards.cards(parts, [pictures.find(copy)], ("after", version))
     assert card.copies == [first]

@@ -12,7 +12,7 @@ from .. import accounts, cards, claims, escalation, pictures, replica, review
 from ..blocklist import unpack
 from ..context import parts
 from ..database import db, writing
-from ..errors import Refusal
+from ..errors import Conflict, Refusal
 from ..models import Account, Decision, Kind, Role, Status
 from ..reach import Reach, reach
 from ..similar import similar
@@ -45,7 +45,7 @@ def grid() -> ResponseReturnValue:
     if show not in pictures.SHOWS:
         abort(404)
     # The version first: what changes while the page is made is then told again, never missed.
-    version = replica.version(replica.PICTURES)
+    epoch, version = replica.now(replica.PICTURES)
     size = current_app.config["GRID_PAGE"]
     member = request.args.get("member", "").strip()
     order, wide = _chosen("order", cards.ORDERS, "newest"), _chosen("size", SIZES, "m")
@@ -58,6 +58,7 @@ def grid() -> ResponseReturnValue:
         sizes=SIZES,
         member=member,
         page=cards.page(parts(), show, size, request.args.get("before", type=int), order, member),
+        epoch=epoch,
         version=version,
         counts=pictures.counts(),
     )
@@ -67,7 +68,9 @@ def grid() -> ResponseReturnValue:
 def changes() -> ResponseReturnValue:
     """What an open grid does not know yet: cards that are new or different since a version of the list."""
     since = request.args.get("since", 0, type=int)
-    version = replica.version(replica.PICTURES)
+    moment = epoch, version = replica.now(replica.PICTURES)
+    if request.args.get("epoch", epoch) != epoch:
+        raise Conflict("The site was restored from a backup. Please reload the page.")
     if version == since:
         return "", 204
     found = pictures.changed(since, CHANGES)
@@ -83,7 +86,7 @@ def changes() -> ResponseReturnValue:
                 "copies": card.copies,
                 "html": _card(card),
             }
-            for card in cards.cards(parts(), found, version)
+            for card in cards.cards(parts(), found, moment)
         ],
     }
 

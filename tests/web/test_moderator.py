@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from PIL import Image
 
 from moderation import review
-from moderation.database import db
+from moderation.database import db, writing
 from moderation.demo import near_miss
-from moderation.models import Decision, Role, Status
+from moderation.models import Counter, Decision, Role, Status
 from moderation.parts import Parts
 from tests.conftest import near_copy, save, status
 
@@ -96,6 +96,21 @@ def test_an_open_grid_hears_of_uploads_and_of_what_others_decide(
     news = mona.get(f"/review/changes?since={news['version']}").json
     assert [(card["id"], card["undecided"]) for card in news["cards"]] == [(first, False)]
     assert "Marked indecent by ana." in news["cards"][0]["html"]
+
+
+def test_a_grid_that_was_open_during_a_restore_is_told_to_reload(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    mona = sign_in("mona", Role.MODERATOR)
+    changes = re.search(r'data-changes="([^"]+)"', mona.get("/review/").text)[1]
+    assert mona.get(f"{changes}&since=0").status_code in (200, 204)
+    with writing():
+        db.session.execute(sa.update(Counter).values(epoch="after"))
+    answer = mona.get(f"{changes}&since=0", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json["error"]) == (
+        409,
+        "The site was restored from a backup. Please reload the page.",
+    )
 
 
 def test_a_long_absence_is_caught_up_in_pieces(
