@@ -278,7 +278,7 @@ def in_process(app: Flask, people: dict[Role, list[str]], rounds: int) -> dict[s
         get("/review/", first_page)
     _expect(said, "200")
     for number in range(-(-rounds // 10)):
-        before = replica.version(PICTURES)
+        _, before = replica.now(PICTURES)
         db.session.rollback()
         for place in range(5):
             receive(parts(), member_id, picture_file(number * 5 + place))
@@ -286,7 +286,7 @@ def in_process(app: Flask, people: dict[Role, list[str]], rounds: int) -> dict[s
         for _ in range(10):
             get(f"/review/changes?since={before}", five)
         _expect(said, "200")
-        version = replica.version(PICTURES)
+        _, version = replica.now(PICTURES)
         db.session.rollback()
         for _ in range(10):
             get(f"/review/changes?since={version}", quiet)
