@@ -21,7 +21,7 @@ from flask import Flask
 from PIL import Image
 from werkzeug.routing import Rule
 
-from moderation import accounts, uploads
+from moderation import accounts, replica, uploads
 from moderation.app import create_app, migrate
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
@@ -302,6 +302,11 @@ def arrive(parts: Parts, person: Callable[..., int]) -> Callable[[bytes], int]:
     """`arrive(picture)` is an upload by a member of its own; returns the picture's number."""
     members = (f"member{number}" for number in itertools.count())
     return lambda data: uploads.receive(parts, person(next(members)), data).id
+
+
+def version(name: str) -> int:
+    """That of the list in the database now."""
+    return replica.now(name)[1]
 
 
 def status(picture_id: int) -> Status:

@@ -16,7 +16,8 @@ from moderation.drawing import draw_indecent
 from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.matching import Policy, Verdict
 from moderation.models import Decision, Entry, Kind
-from moderation.replica import BLOCKLIST, version
+from moderation.replica import BLOCKLIST
+from tests.conftest import version
 
 POLICY = Policy()
 WALL = Image.new("RGB", (90, 90), (240, 240, 235))

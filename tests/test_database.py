@@ -13,10 +13,10 @@ from moderation.app import create_app, migrate
 from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint
 from moderation.models import Account, Counter, Decision, FingerprintRow, Kind, Role, Status
-from moderation.replica import BLOCKLIST, PICTURES, bump, version
+from moderation.replica import BLOCKLIST, PICTURES, bump
 from moderation.views import VIEW
 
-from .conftest import TESTING, of_their_own
+from .conftest import TESTING, of_their_own, version
 
 
 def account(name: str) -> Account:
