@@ -435,7 +435,8 @@ class Match(Model):
     __tablename__ = "matches"
 
     id: Mapped[Id]
-    check_id: Mapped[int] = mapped_column(sa.ForeignKey("checks.id"))
+    created: Mapped[datetime]  # as its check was: the statistics count matches in an index alone
+    check_id: Mapped[int] = mapped_column(sa.ForeignKey("checks.id"), index=True)
     entry_id: Mapped[int] = mapped_column(sa.ForeignKey("entries.id"), index=True)
     view: Mapped[int]  # the entry's, a number of `views`
     asked: Mapped[int] = mapped_column(server_default="0")  # the picture's
@@ -451,6 +452,6 @@ class Match(Model):
     entry: Mapped[Entry] = relationship()
 
     __table_args__ = (
-        sa.Index("ix_matches_check_id", "check_id", "dhash", "verdict"),
-        sa.Index("ix_matches_verdict_check_id", "verdict", "check_id", "entry_id"),
+        sa.Index("ix_matches_verdict_created", "verdict", "created", "entry_id", "check_id"),
+        sa.Index("ix_matches_verdict_dhash_created", "verdict", "dhash", "created"),
     )

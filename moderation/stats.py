@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import quantiles
 from typing import Any, NamedTuple, cast
@@ -40,6 +40,12 @@ DOWN = (Status.REFUSED, Status.REMOVED)
 
 PART = 1000
 """Ids in one query at most."""
+
+COLUMNS = 100
+"""Numbers that one query asks for at most."""
+
+TIMED = 5_000
+"""Of so many of the latest uploads it is told how long their comparison took."""
 
 Since = datetime | Period | None
 """From when on something is counted, or in which period; None for all there ever was."""
@@ -205,8 +211,7 @@ def start(days: int, moment: datetime) -> datetime:
     return datetime.combine(moment.astimezone(UTC).date() - timedelta(days - 1), time(), UTC)
 
 
-def figures(since: Since, comparison: bool = False) -> Figures:
-    """All of them; for a comparison with a later time, without those that are not compared."""
+def figures(since: Since) -> Figures:
     end = since.end if isinstance(since, Period) else None
     return Figures(
         uploads(since),
@@ -215,7 +220,7 @@ def figures(since: Since, comparison: bool = False) -> Figures:
         swept(since),
         waiting(end),
         failures(since),
-        None if comparison else check_times(since),
+        check_times(since),
         entries(end),
         decision_times(since),
         appeals(since),
@@ -317,33 +322,23 @@ def failures(since: Since) -> Failures:
 
 
 def check_times(since: Since) -> CheckTimes | None:
-    """Of uploads that could be compared; None where there were none."""
+    """Of the latest uploads that could be compared; None where there were none."""
     done = Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), within(Check, since)
-    # How many took so many whole milliseconds; then, exactly, the one that is looked for among those.
-    whole = sa.cast(Check.milliseconds, sa.Integer)
-    counted = db.session.execute(sa.select(whole, sa.func.count()).where(*done).group_by(whole).order_by(whole)).all()
-    number = sum(row[1] for row in counted)
-
-    def percentile(percent: int) -> float:
-        place = -(-number * percent // 100) - 1
-        for milliseconds, many in counted:
-            if place < many:
-                same = sa.select(Check.milliseconds).where(*done, whole == milliseconds).order_by(Check.milliseconds)
-                return float(db.session.execute(same.offset(place).limit(1)).scalar_one())
-            place -= many
-        raise AssertionError("A percentile lies among what was counted.")
-
-    return CheckTimes(percentile(50), percentile(95)) if number else None
+    latest = sa.select(Check.milliseconds).where(*done).order_by(Check.created.desc()).limit(TIMED)
+    took = sorted(db.session.scalars(latest))
+    return CheckTimes(*(took[-(-len(took) * percent // 100) - 1] for percent in (50, 95))) if took else None
 
 
 def entries(at: datetime | None = None) -> Entries:
     """Those that block, now or at that moment, and those that do not: as far back as each one's last withdrawal."""
-    counted = sa.select(sa.func.count(), _count_if(Entry.withdrawn.is_(None))).select_from(Entry)
-    all_, blocking = db.session.execute(counted).one()
+    all_ = _count(sa.select(sa.func.count()).select_from(Entry))
+    # Not "is not null", for which SQLite goes through all entries.
+    blocking = all_ - _count(sa.select(sa.func.count()).where(Entry.withdrawn > datetime.fromtimestamp(0, UTC)))
     if at is None:
         return Entries(blocking, all_ - blocking)
     # What has changed since: there is less of it than of all.
     there = Entry.created < at
+    counted = sa.select(sa.func.count(), _count_if(Entry.withdrawn.is_(None))).select_from(Entry)
     added, of_them_blocking = db.session.execute(counted.where(~there)).one()
     withdrawn = _count(sa.select(_count_if(there)).where(Entry.withdrawn >= at))
     ever = db.session.scalars(sa.select(Entry.id).where(Entry.withdrawal_id > 0)).all()
@@ -356,17 +351,18 @@ def entries(at: datetime | None = None) -> Entries:
 def most_matched(since: Since, limit: int) -> list[EntryFigures]:
     """The entries with the most matches in that time first; those without any, newest first, at the end."""
     counting = Match.verdict.in_((Verdict.HOLD, Verdict.REFUSE))
-    matches, members = sa.func.count(sa.distinct(Check.id)), sa.func.count(sa.distinct(Picture.member_id))
-    entry = _unordered(Match.entry_id)
-    found = sa.select(entry, matches, members).join(Match.check).join(Picture, Picture.id == Check.picture_id)
-    found = found.where(counting, within(Check, since), *_checked(since)).group_by(entry)
+    # For each match, whose picture it was: asked like this, no database goes through all checks.
+    member = sa.select(Picture.member_id).join(Check, Check.picture_id == Picture.id).where(Check.id == Match.check_id)
+    members = sa.func.count(sa.distinct(member.scalar_subquery()))
+    entry, matches = _unordered(Match.entry_id), sa.func.count(sa.distinct(Match.check_id))
+    found = sa.select(entry, matches, members).where(counting, within(Match, since)).group_by(entry)
     ranked = db.session.execute(found.order_by(matches.desc(), entry.desc()).limit(limit)).all()
     figures = {row[0]: (row[1], row[2]) for row in ranked}
     ids = list(figures)
     if len(ids) < limit:
         others = sa.select(Entry.id).where(Entry.id.not_in(ids)).order_by(Entry.id.desc())
         ids += db.session.scalars(others.limit(limit - len(ids)))
-    last = sa.select(Match.entry_id, sa.func.max(Check.created)).join(Match.check).where(counting)
+    last = sa.select(Match.entry_id, sa.func.max(Match.created)).where(counting)
     latest = {row[0]: row[1] for row in _in_parts(last.group_by(Match.entry_id), Match.entry_id, ids)}
     wanted = sa.select(Entry).options(joinedload(Entry.decision).joinedload(Decision.by))
     by_id = {row[0].id: row[0] for row in _in_parts(wanted, Entry.id, ids)}
@@ -383,16 +379,6 @@ def _in_parts(query: sa.Select[*tuple[Any, ...]], column: Any, ids: Sequence[int
     """The rows where the column is one of those: no database takes any number of them at once."""
     for start in range(0, len(ids), PART):
         yield from db.session.execute(query.where(column.in_(ids[start : start + PART])))
-
-
-def _checked(since: Since) -> list[sa.ColumnElement[bool]]:
-    """Between which checks a match has to lie to be of that time: found in an index, before the check itself is."""
-    if since is None:
-        return []
-    first, last = db.session.execute(
-        sa.select(sa.func.min(_unordered(Check.id)), sa.func.max(_unordered(Check.id))).where(within(Check, since))
-    ).one()
-    return [Match.check_id.between(first, last)] if first is not None else [sa.false()]
 
 
 def decision_times(since: Since) -> DecisionTimes | None:
@@ -489,17 +475,19 @@ def per_day(since: Since, until: datetime) -> list[Day]:
     down = {(row[0], row[1]): row[2] for row in db.session.execute(counted.group_by(day, Picture.status))}
     earliest = None if since else db.session.scalar(sa.select(sa.func.min(Picture.created)))
     dates = _dates(since, until, [earliest.astimezone(UTC).date()] if earliest else ())
+    # Each day is a stretch of an index, where SQLite begins at the first bound that it is given.
+    uploads = _numbers(
+        [sa.select(sa.func.count()).where(within(Picture, _day(one)), within(Picture, since)) for one in dates]
+    )
     return [
-        Day(one, _uploaded(one, since), down.get((one, Status.REFUSED), 0), down.get((one, Status.REMOVED), 0))
-        for one in dates
+        Day(one, number, down.get((one, Status.REFUSED), 0), down.get((one, Status.REMOVED), 0))
+        for one, number in zip(dates, uploads, strict=True)
     ]
 
 
-def _uploaded(day: date, since: Since) -> int:
-    """On that day, as far as it lies in that time: counted in an index, day by day."""
+def _day(day: date) -> Period:
     begun = datetime.combine(day, time(), UTC)
-    on_it = within(Picture, Period(begun, begun + timedelta(1)))
-    return _count(sa.select(sa.func.count()).select_from(Picture).where(on_it, within(Picture, since)))
+    return Period(begun, begun + timedelta(1))
 
 
 def stopped_per_day(since: Since, until: datetime) -> list[Stopped]:
@@ -527,18 +515,22 @@ def _dates(since: Since, until: datetime, found: Iterable[date]) -> list[date]:
 
 def distances(since: Since, widest: int) -> Distances:
     """Every distance from 0 to the widest that is recorded, or was while another setting held."""
-    # From the checks to their matches, both in indexes alone; most checks have none.
-    counted = sa.select(Match.dhash, Match.verdict, sa.func.count()).select_from(Check).join(Check.matches)
-    counted = counted.where(Check.candidates > 0, within(Check, since)).group_by(Match.dhash, Match.verdict)
-    found = {(bits, verdict): number for bits, verdict, number in db.session.execute(counted)}
+    split = (Verdict.REFUSE, Verdict.HOLD, Verdict.PUBLISH)
+    recorded = _numbers([sa.select(sa.func.max(Match.dhash)).where(Match.verdict == verdict) for verdict in split])
+    bars = range(max(widest, *recorded) + 1)
+    # Each is a stretch of an index; to group them, a database would sort them first.
+    of_that_time = sa.select(sa.func.count()).where(within(Match, since))
+    numbers = _numbers(
+        [of_that_time.where(Match.verdict == verdict, Match.dhash == bits) for bits in bars for verdict in split]
+    )
+    by_bits = [Distance(bits, *numbers[bits * len(split) :][: len(split)]) for bits in bars]
+    while len(by_bits) > widest + 1 and not any(astuple(by_bits[-1])[1:]):
+        by_bits.pop()
     checks, without = db.session.execute(
         sa.select(sa.func.count(Check.id), _count_if(Check.candidates == 0)).where(
             Check.failure.is_(None), within(Check, since)
         )
     ).one()
-    split = (Verdict.REFUSE, Verdict.HOLD, Verdict.PUBLISH)
-    farthest = max([widest, *(bits for bits, _ in found)])
-    by_bits = [Distance(bits, *(found.get((bits, verdict), 0) for verdict in split)) for bits in range(farthest + 1)]
     return Distances(by_bits, checks, without)
 
 
@@ -564,7 +556,7 @@ def people(search: str, after: str, limit: int) -> list[Person]:
     return [Person(*row) for row in db.session.execute(listed)]
 
 
-def within(kind: type[Check] | type[Picture] | type[Decision] | type[Appeal], since: Since) -> sa.ColumnElement[bool]:
+def within(kind: type[Check | Match | Picture | Decision | Appeal], since: Since) -> sa.ColumnElement[bool]:
     """Whether it was made in that time."""
     if isinstance(since, Period):
         return sa.and_(kind.created >= since.start, kind.created < since.end)
@@ -582,6 +574,15 @@ def _count_if(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
 
 def _count_pictures_if(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.count(sa.distinct(sa.case((condition, Check.picture_id))))
+
+
+def _numbers(queries: Sequence[sa.Select[*tuple[Any, ...]]]) -> list[int]:
+    """The one number that each of these queries finds, or 0: many asked for at once."""
+    found: list[int] = []
+    for start in range(0, len(queries), COLUMNS):
+        asked = (query.scalar_subquery() for query in queries[start : start + COLUMNS])
+        found += [number or 0 for number in db.session.execute(sa.select(*asked)).one()]
+    return found
 
 
 def _count(query: sa.Select[Any]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from PIL import Image
@@ -153,8 +154,10 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
             # The decision that sent the picture here learns where it arrived.
             pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
             db.session.execute(pending.values(after=picture.status))
+        checked = now()
         db.session.add(
             Check(
+                created=checked,
                 picture_id=picture_id,
                 occasion=occasion,
                 verdict=verdict,
@@ -164,7 +167,7 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
                 milliseconds=milliseconds,
                 failure=failure,
                 caution=why,
-                matches=_matches(found.hits, parts.policy),
+                matches=_matches(found.hits, parts.policy, checked),
             )
         )
     metrics.checked(occasion, verdict, milliseconds / 1000, failure is not None)
@@ -243,11 +246,12 @@ def _make_way(picture: Picture, version: int) -> Status:
     return Status.PUBLISHED
 
 
-def _matches(hits: list[Hit], policy: Policy) -> list[Match]:
+def _matches(hits: list[Hit], policy: Policy, checked: datetime) -> list[Match]:
     verdicts = sorted(((policy.verdict(hit), hit) for hit in hits), key=lambda one: (-one[0].gravity, one[1].phash))
     counting = sum(verdict is not Verdict.PUBLISH for verdict, _ in verdicts)
     return [
         Match(
+            created=checked,
             entry_id=hit.id,
             view=hit.view,
             asked=hit.asked,

@@ -15,7 +15,7 @@ from moderation.canonical import canonical
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.fingerprint import fingerprint
-from moderation.models import Account, Counter, FingerprintRow, Kind, Picture, Role
+from moderation.models import Account, Counter, FingerprintRow, Kind, Match, Picture, Role
 from moderation.replica import bump
 
 from .conftest import TESTING, of_their_own
@@ -258,6 +258,8 @@ def comes_from(revision: str) -> None:
     assert print_.aspect == (2.0 if revision == "0001" else 1.0)
     assert db.session.get_one(Picture, 1).decision.kind is Kind.MARK
     assert db.session.get_one(Account, 2).role is Role.ADMIN
+    match = db.session.get_one(Match, 1)
+    assert match.created == match.check.created
     assert len(current_parts().blocklist) > 0
     assert [hit.id for hit in current_parts().blocklist.near(PRINT, current_parts().policy)] == [1]
     assert set(epochs()) == {counter.name for counter in db.session.scalars(sa.select(Counter))}

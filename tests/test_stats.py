@@ -27,7 +27,7 @@ from moderation.models import (
     Status,
 )
 from moderation.parts import Parts
-from moderation.stats import Appeals, CheckTimes, Day, Distance, Entries, Failures, Outcomes
+from moderation.stats import Appeals, CheckTimes, Day, Distance, Entries, Failures, Outcomes, Period
 from tests.conftest import near_copy
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
@@ -104,7 +104,16 @@ def add_check(member: Make) -> Make:
             db.session.add(picture)
             db.session.flush()
             matches = [
-                Match(entry_id=entry, view=0, asked=0, dhash=bits, phash=0, identical=False, verdict=verdict)
+                Match(
+                    created=at,
+                    entry_id=entry,
+                    view=0,
+                    asked=0,
+                    dhash=bits,
+                    phash=0,
+                    identical=False,
+                    verdict=verdict,
+                )
                 for entry, bits, verdict in near
             ]
             check = Check(
@@ -291,6 +300,24 @@ def test_check_times_are_those_of_uploads_that_could_be_compared(add_check: Make
     add_check(by=max_, milliseconds=900, occasion=Occasion.REVIEW)
     add_check(by=max_, milliseconds=900, failure="OSError")
     assert stats.check_times(None) == CheckTimes(p50=10, p95=19)
+
+
+def test_check_times_are_those_of_the_latest_uploads(add_check: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moderation.stats.TIMED", 3)
+    for days, milliseconds in ((1, 20), (4, 900), (2, 10), (3, 30)):
+        add_check(NOW - timedelta(days), milliseconds=milliseconds)
+    assert stats.check_times(None) == CheckTimes(p50=20, p95=30)
+    assert stats.check_times(Period(NOW - timedelta(5), NOW - timedelta(2.5))) == CheckTimes(p50=30, p95=900)
+
+
+def test_distances_beyond_the_widest_are_told_where_that_time_has_them(add_check: Make, add_entry: Make) -> None:
+    entry = add_entry()
+    add_check(NOW - timedelta(9), near=((entry, 15, Verdict.HOLD),))
+    add_check(NOW, near=((entry, 3, Verdict.REFUSE), (entry, 3, Verdict.PUBLISH)))
+    bits = {bar.bits: (bar.refused, bar.held, bar.unconfirmed) for bar in stats.distances(None, 12).by_bits}
+    assert {distance: numbers for distance, numbers in bits.items() if any(numbers)} == {3: (1, 0, 1), 15: (0, 1, 0)}
+    assert list(bits) == list(range(16))
+    assert len(stats.distances(NOW - timedelta(1), 12).by_bits) == 13
 
 
 def test_entries_in_force_and_withdrawn(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:

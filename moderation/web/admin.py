@@ -69,11 +69,12 @@ def statistics() -> ResponseReturnValue:
         distances=distances,
         distances_chart=charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
         entries=stats.most_matched(since, ENTRIES),
-        before=stats.figures(stats.before(since, moment), comparison=True) if since else None,
+        before=stats.figures(stats.before(since, moment)) if since else None,
         views=stats.by_view(since),
         moderators=stats.moderators(since),
         offenders=stats.offenders(since, OFFENDERS),
         policy=policy,
+        timed=stats.TIMED,
         other=other,
         what_if=what_if(since, policy, other) if other else None,
     )

@@ -205,6 +205,7 @@ def write(pictures: int, entries: int, matches: int) -> None:
         Match,
         matches,
         lambda n: {
+            "created": at(moments[check_of[n]] + 1),
             "check_id": int(check_of[n]) + 1,
             "entry_id": int(refusing[check_of[n]] if firsts[n] else others[n]),
             "view": int(n % 40),
