@@ -126,6 +126,11 @@ THREADS = 4
 # Reverse proxies in front whose X-Forwarded-For, -Proto and -Host are trusted.
 PROXIES = 0
 
+# The host names under which the site may be asked for, by probes too, with spaces between them; empty for any.
+# ".example.com" means those below it, too. A link that sets a password, which an admin hands out, begins with the name
+# that the admin's browser asked for.
+HOSTS = ""
+
 # How the server logs to standard error: "text", errors alone, for people; "json", a line for each event and request.
 LOG_FORMAT = "text"
 

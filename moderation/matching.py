@@ -188,7 +188,7 @@ class Matcher:
         self._weak: Column[np.bool_] = Column(np.bool_)
         self._rows: dict[int, range] = {}
         self._pixels: dict[int, bytes] = {}
-        self._by_pixels: dict[bytes, set[int]] = {}
+        self._by_pixels: dict[bytes, int | set[int]] = {}  # most have one, for which a set is six times as large
 
     def __len__(self) -> int:
         return len(self._pixels)
@@ -224,7 +224,11 @@ class Matcher:
         for id_, one in latest.items():
             self._pixels[id_] = one.pixels or b""
             if one.pixels:
-                self._by_pixels.setdefault(one.pixels, set()).add(id_)
+                same = self._by_pixels.setdefault(one.pixels, id_)
+                if isinstance(same, set):
+                    same.add(id_)
+                elif same != id_:
+                    self._by_pixels[one.pixels] = {same, id_}
 
     def _has(self, id_: int, one: Fingerprint) -> bool:
         rows = self._rows.get(id_)
@@ -244,8 +248,9 @@ class Matcher:
         pixels = self._pixels.pop(id_, b"")
         if pixels:
             same = self._by_pixels[pixels]
-            same.discard(id_)
-            if not same:
+            if isinstance(same, set) and len(same) > 1:
+                same.discard(id_)
+            else:
                 del self._by_pixels[pixels]
         rows = self._rows.pop(id_, range(0))
         self._owner.values[rows.start : rows.stop] = -1
@@ -256,7 +261,8 @@ class Matcher:
         With `by_hash` False, identical pixels alone count; with `direct`, direct views alone.
         """
         best = self._by_hashes(asked, policy, direct) if by_hash else {}
-        for id_ in self._by_pixels.get(asked.pixels or b"", ()):
+        identical = self._by_pixels.get(asked.pixels or b"", ())
+        for id_ in (identical,) if isinstance(identical, int) else identical:
             best[id_] = Hit(id_, 0, 0, 0, 0, identical=True)
         return sorted(best.values(), key=lambda hit: (-policy.verdict(hit).gravity, hit.rank, hit.id))
 

@@ -14,7 +14,7 @@ from . import logs, metrics, review
 from .context import EXTENSION
 from .database import db
 from .logs import JsonLines
-from .memory import keep_memory, set_aside
+from .memory import give_back, keep_memory, set_aside
 from .parts import Parts
 from .patience import PatientWorker
 
@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 CARE_SECONDS = 1.0
 """How often a worker looks for work that another process left half done."""
+
+TIDY = 60
+"""After how many such looks it gives back the memory that lies unused."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -89,7 +92,7 @@ def warm_up(app: Flask) -> None:
 
 
 def take_care(app: Flask) -> threading.Thread:
-    """Start the thread that finishes what a process that died has begun."""
+    """Start the thread that finishes what a process that died has begun, and keeps this one's memory tidy."""
     thread = threading.Thread(target=_care, args=(app, threading.Event()), name="caretaker", daemon=True)
     thread.start()
     return thread
@@ -97,7 +100,11 @@ def take_care(app: Flask) -> threading.Thread:
 
 def _care(app: Flask, stop: threading.Event) -> None:
     parts: Parts = app.extensions[EXTENSION]
+    looks = 0
     while not stop.wait(CARE_SECONDS):
+        looks += 1
+        if looks % TIDY == 0:
+            give_back()
         try:
             with app.app_context():
                 done = review.finish_work(parts)

@@ -3,14 +3,16 @@
 import hashlib
 from datetime import timedelta
 from functools import cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, Response, current_app, request, url_for
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
 
 from ..appeals import number_waiting
 from ..escalation import number_waiting as number_escalated
@@ -62,6 +64,7 @@ def init_app(app: Flask) -> None:
     app.session_interface = LocalHttpCookies()
     app.request_class = Asked
     app.url_map.converters["int"] = Id
+    app.before_request(_known_host)
     app.before_request(_much_at_once)  # before the token is looked for in the form
     csrf.init_app(app)
     sign_in_manager.init_app(app)
@@ -89,6 +92,15 @@ def init_app(app: Flask) -> None:
         "number_appealed": number_waiting,
         "number_escalated": number_escalated,
     }
+
+
+def _known_host() -> Response | None:
+    """Nothing is answered under a name that is not ours; not even with a page, of which no address would be right."""
+    hosts = current_app.config["HOSTS"].split()
+    if not hosts or host_is_trusted(request.host, hosts):
+        return None
+    sentence = "This site does not go by the name that was asked for."
+    return Response(f"{sentence}\n", HTTPStatus.BAD_REQUEST, mimetype="text/plain")
 
 
 def _much_at_once() -> None:
