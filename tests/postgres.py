@@ -9,6 +9,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +56,21 @@ class Server:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder / 'data'}"
 
-    def create(self, template: str = "template1") -> str:
-        """The name of a new database, a copy of that one."""
+    def create(self, template: str = "template1", on: str = "pg_default") -> str:
+        """The name of a new database, a copy of that one, on that tablespace."""
         name = f"test{next(self._numbers)}"
-        self._say(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        self._say(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy TABLESPACE {on}")
         return name
+
+    @contextmanager
+    def tablespace(self, place: Path) -> Iterator[str]:
+        """The name of a new one, in that empty folder."""
+        if self._as_user:
+            os.chown(place, self._as_user["user"], self._as_user["group"])
+        name = f"space{next(self._numbers)}"
+        self._say(f"CREATE TABLESPACE {name} LOCATION '{place}'")
+        yield name
+        self._say(f"DROP TABLESPACE {name}")
 
     def drop(self, database: str) -> None:
         self._say(f"DROP DATABASE {database} WITH (FORCE)")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,7 @@ from moderation.errors import Refusal
 from moderation.filestore import Folder
 from moderation.models import Account, Counter, Entry, Picture, Role, Status
 
-from .conftest import PASSWORD, TESTING, near_copy
+from .conftest import PASSWORD, TESTING, copied, near_copy, on_postgres
 
 
 @pytest.fixture
@@ -90,6 +91,35 @@ def test_a_restored_site_has_every_row_and_picture_and_works(site, app, parts, o
     assert uploads.receive(current_parts(), new_id, draw(9)).status is Status.PUBLISHED
     review.undo(current_parts(), db.session.get_one(Picture, site["marked"]).decision_id, None)
     assert uploads.receive(current_parts(), new_id, near_copy(draw(1), 0.9)).status is Status.PUBLISHED
+
+
+def test_a_site_moves_to_the_other_database_by_its_backup(
+    site, app, database, parts, postgres, empty_postgres, empty_sqlite, tmp_path, draw
+):
+    file = tmp_path / "site.tar"
+    with app.app_context():
+        backup.backup(parts, file)
+        before = rows()
+        db.session.remove()
+    with copied(postgres, empty_postgres) as url:
+        if database == "sqlite":
+            moved = on_postgres(tmp_path / "moved", url)
+        else:
+            moved = Path(shutil.copytree(empty_sqlite, tmp_path / "moved"))
+        there = create_app(moved, **TESTING)
+        with there.app_context():
+            assert db.engine.dialect.name != ("sqlite" if database == "sqlite" else "postgresql")
+            restoring.load(current_parts(), restoring.examine(file))
+            assert rows() == before
+            assert audit.verify()
+            with writing():
+                new = accounts.create("newcomer", PASSWORD, Role.MEMBER)
+                db.session.flush()
+                new_id = new.id
+            assert uploads.receive(current_parts(), new_id, near_copy(draw(1), 0.8)).status is Status.REFUSED
+            assert uploads.receive(current_parts(), new_id, draw(9)).status is Status.PUBLISHED
+            db.session.remove()
+            db.engine.dispose()
 
 
 def test_a_process_that_has_read_the_list_before_reads_it_anew_after_a_restore(site, parts, draw, tmp_path, arrive):

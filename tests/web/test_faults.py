@@ -18,17 +18,23 @@ from moderation.app import create_app, migrate
 from moderation.database import db, writing
 from moderation.models import Picture, Role
 from moderation.parts import Parts
-from tests.conftest import PASSWORD, TESTING
+from tests.conftest import PASSWORD, TESTING, on_postgres
+from tests.postgres import Server
 from tests.web.conftest import Browser
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB of its own."""
-    place = tmp_path / "disk"
+    with mounted(tmp_path / "disk", 4) as place:
+        yield place
+
+
+@contextmanager
+def mounted(place: Path, megabytes: int) -> Iterator[Path]:
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True)
-    if mounted.returncode:
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", place], capture_output=True)
+    if done.returncode:
         pytest.skip("Nothing can be mounted here.")
     yield place
     # At once, although a process that reads pictures apart may have been started with a file of it open.
@@ -36,7 +42,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def site(place: Path, store: Path) -> Iterator[Browser]:
+def site(place: Path, store: Path = Path("pictures")) -> Iterator[Browser]:
     """A member's browser on a site of that instance folder, with its pictures in that folder."""
     app = create_app(place, **TESTING, PICTURE_STORE=str(store))
     with app.app_context():
@@ -112,6 +118,28 @@ def test_a_full_disk_under_the_database_is_a_page_and_passes(small_disk: Path, d
         assert ana.upload(draw(30)).status_code == 200
         assert rows() == held + 1
         assert db.session.execute(db.text("PRAGMA integrity_check")).scalar() == "ok"
+
+
+def test_likewise_where_it_is_the_disk_of_the_database_server(
+    postgres: Server, empty_postgres: str, draw: Callable, tmp_path: Path
+) -> None:
+    with mounted(postgres.folder / "disk", 64) as disk, postgres.tablespace(disk) as space:
+        name = postgres.create(empty_postgres, space)
+        with site(on_postgres(tmp_path / "site", postgres.url(name))) as ana:
+            assert ana.upload(draw(1)).status_code == 200
+            filling = fill_up(disk)
+            answers = [ana.upload(draw(2 + number)) for number in range(40)]  # its pages have some room at first
+            assert answers[-1].status_code == 503
+            assert "if it was not, nothing was changed" in answers[-1].text
+            assert {answer.status_code for answer in answers} <= {200, 503}
+            held = rows()
+            assert held == 1 + sum(answer.status_code == 200 for answer in answers)
+            assert (ana.get("/healthz").status_code, ana.get("/picture").status_code) == (200, 200)
+
+            filling.unlink()
+            assert "on show" in ana.upload(draw(50)).text
+            assert rows() == held + 1
+        postgres.drop(name)
 
 
 def test_a_store_that_is_gone_or_read_only_refuses_uploads_until_it_is_back(
