@@ -301,7 +301,7 @@ def test_in_whatever_order_the_steps_of_three_processes_come_nothing_slips(stage
             Interleaved if long else seed(attempt)(Interleaved),
             settings=settings(
                 max_examples=500 if long else 10,
-                stateful_step_count=60,
+                stateful_step_count=150 if long else 60,  # to begin a new site takes as long as sixty
                 deadline=None,
                 database=None,
                 suppress_health_check=list(HealthCheck),
