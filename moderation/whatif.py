@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
 from .blocklist import unpack
+from .counting import Since, within
 from .database import db
 from .fingerprint import LOW_DETAIL, RECIPE
 from .matching import Hit, Policy, Verdict, against, decide
 from .models import Check, Decision, Entry, FingerprintRow, Match, Occasion, Picture
-from .stats import Since, within
 from .verify import ENOUGH, Agreement
 
 

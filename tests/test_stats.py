@@ -8,8 +8,10 @@ from itertools import count
 import pytest
 import sqlalchemy as sa
 
-from moderation import appeals, blocklist, review, stats, uploads
+from moderation import appeals, blocklist, breakdown, counting, review, stats, uploads
+from moderation.breakdown import Day, Distance
 from moderation.columns import now
+from moderation.counting import Period
 from moderation.database import db, writing
 from moderation.engines import AutoEngine
 from moderation.matching import Hit, Policy, Verdict, Zone
@@ -27,7 +29,7 @@ from moderation.models import (
     Status,
 )
 from moderation.parts import Parts
-from moderation.stats import Appeals, CheckTimes, Day, Distance, Entries, Failures, Outcomes, Period
+from moderation.stats import Appeals, CheckTimes, Entries, Failures, Outcomes
 from tests.conftest import near_copy
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
@@ -143,9 +145,9 @@ def test_nothing_has_happened_yet(app: object) -> None:
         0, Outcomes(0, 0), 0, 0, 0, Failures(0, 0), None, Entries(0, 0), None, Appeals(0, 0, 0)
     )
     assert figures.outcomes.stopped is None
-    assert stats.per_day(None, NOW) == [Day(date(2026, 3, 10), 0, 0, 0)]
-    assert stats.distances(None, 2) == stats.Distances([Distance(bits, 0, 0, 0) for bits in range(3)], 0, 0)
-    assert stats.most_matched(None, 50) == []
+    assert breakdown.per_day(None, NOW) == [Day(date(2026, 3, 10), 0, 0, 0)]
+    assert breakdown.distances(None, 2) == breakdown.Distances([Distance(bits, 0, 0, 0) for bits in range(3)], 0, 0)
+    assert breakdown.most_matched(None, 50) == []
 
 
 def test_stopped_at_the_door_goes_by_the_state_that_pictures_came_to(
@@ -314,10 +316,10 @@ def test_distances_beyond_the_widest_are_told_where_that_time_has_them(add_check
     entry = add_entry()
     add_check(NOW - timedelta(9), near=((entry, 15, Verdict.HOLD),))
     add_check(NOW, near=((entry, 3, Verdict.REFUSE), (entry, 3, Verdict.PUBLISH)))
-    bits = {bar.bits: (bar.refused, bar.held, bar.unconfirmed) for bar in stats.distances(None, 12).by_bits}
+    bits = {bar.bits: (bar.refused, bar.held, bar.unconfirmed) for bar in breakdown.distances(None, 12).by_bits}
     assert {distance: numbers for distance, numbers in bits.items() if any(numbers)} == {3: (1, 0, 1), 15: (0, 1, 0)}
     assert list(bits) == list(range(16))
-    assert len(stats.distances(NOW - timedelta(1), 12).by_bits) == 13
+    assert len(breakdown.distances(NOW - timedelta(1), 12).by_bits) == 13
 
 
 def test_entries_in_force_and_withdrawn(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
@@ -400,16 +402,16 @@ def test_what_an_entry_brought_about(parts: Parts, upload: Make, member: Make, d
         copy = upload(near_copy(draw(1), scale=scale), by)
         assert status(copy) is Status.REFUSED
 
-    first, second = stats.most_matched(None, 50)
+    first, second = breakdown.most_matched(None, 50)
     assert (first.entry.picture_id, first.matches, first.members) == (busy, 3, 2)
     assert first.last_match == db.session.query(Check).order_by(Check.id.desc()).first().created
     assert (first.entry.decision.reason, first.entry.decision.by.name) == ("Nudity", "mona")
     assert (second.entry.picture_id, second.matches, second.members, second.last_match) == (quiet, 0, 0, None)
-    assert [row.entry.picture_id for row in stats.most_matched(None, 1)] == [busy]
+    assert [row.entry.picture_id for row in breakdown.most_matched(None, 1)] == [busy]
 
     # Found fine, the copy is compared again, and the entry is not held against it any more.
     review.approve(parts, copy, mona, None)
-    assert stats.most_matched(None, 1)[0].matches == 3
+    assert breakdown.most_matched(None, 1)[0].matches == 3
 
 
 def test_entries_are_ranked_by_the_matches_of_the_time_asked_for(add_entry: Make, add_check: Make) -> None:
@@ -421,7 +423,7 @@ def test_entries_are_ranked_by_the_matches_of_the_time_asked_for(add_entry: Make
     add_check(at=NOW - timedelta(1), near=((lately, 0, Verdict.REFUSE), (earlier, 14, Verdict.PUBLISH)))
 
     def told(since: datetime | None) -> list[tuple[int, int, int, datetime | None]]:
-        found = stats.most_matched(since, 50)
+        found = breakdown.most_matched(since, 50)
         return [(row.entry.id, row.matches, row.members, row.last_match) for row in found]
 
     assert told(None) == [(earlier, 3, 3, month), (lately, 2, 2, NOW), (never, 0, 0, None)]
@@ -432,17 +434,17 @@ def test_only_a_withdrawal_that_stands_alone_can_be_restored(
     parts: Parts, upload: Make, draw: Callable, mona: int
 ) -> None:
     mark = review.mark(parts, upload(draw(1)), mona, None).id
-    assert not stats.most_matched(None, 1)[0].entry.restorable
+    assert not breakdown.most_matched(None, 1)[0].entry.restorable
     with writing():
         withdrawal = review.withdraw(db.session.query(Entry).one().id, mona).id
-    assert stats.most_matched(None, 1)[0].entry.restorable
+    assert breakdown.most_matched(None, 1)[0].entry.restorable
     review.undo(parts, withdrawal, mona)
-    assert not stats.most_matched(None, 1)[0].entry.restorable
+    assert not breakdown.most_matched(None, 1)[0].entry.restorable
     with writing():
         review.withdraw(db.session.query(Entry).one().id, mona)
-    assert stats.most_matched(None, 1)[0].entry.restorable
+    assert breakdown.most_matched(None, 1)[0].entry.restorable
     review.undo(parts, mark, mona)
-    assert not stats.most_matched(None, 1)[0].entry.restorable
+    assert not breakdown.most_matched(None, 1)[0].entry.restorable
 
 
 def test_every_day_is_there(add_check: Make) -> None:
@@ -454,7 +456,7 @@ def test_every_day_is_there(add_check: Make) -> None:
         (NOW, Status.REFUSED),
     ):
         add_check(at=at, status=state)
-    since = stats.start(4, NOW)
+    since = counting.start(4, NOW)
     assert since == datetime(2026, 3, 7, tzinfo=UTC)
     lately = [
         Day(date(2026, 3, 7), 0, 0, 0),
@@ -462,9 +464,9 @@ def test_every_day_is_there(add_check: Make) -> None:
         Day(date(2026, 3, 9), 0, 0, 0),
         Day(date(2026, 3, 10), 1, 1, 0),
     ]
-    assert stats.per_day(since, NOW) == lately
+    assert breakdown.per_day(since, NOW) == lately
     before = [Day(date(2026, 3, 5), 1, 0, 0), Day(date(2026, 3, 6), 0, 0, 0)]
-    assert stats.per_day(None, NOW) == before + lately
+    assert breakdown.per_day(None, NOW) == before + lately
 
 
 def test_what_was_refused_and_marked_is_told_by_the_day_it_was_done(
@@ -472,13 +474,13 @@ def test_what_was_refused_and_marked_is_told_by_the_day_it_was_done(
 ) -> None:
     moment = now()
     first = upload(draw(1))
-    assert [(day.refused, day.marked) for day in stats.stopped_per_day(None, moment)] == [(0, 0)]
+    assert [(day.refused, day.marked) for day in breakdown.stopped_per_day(None, moment)] == [(0, 0)]
     decision = review.mark(parts, first, mona, None)
     upload(near_copy(draw(1)))
-    week = stats.stopped_per_day(stats.start(7, moment), moment)
+    week = breakdown.stopped_per_day(counting.start(7, moment), moment)
     assert [(day.refused, day.marked) for day in week] == [(0, 0)] * 6 + [(1, 1)]
     review.undo(parts, decision.id, mona)
-    assert stats.stopped_per_day(None, moment)[-1].marked == 0
+    assert breakdown.stopped_per_day(None, moment)[-1].marked == 0
 
 
 def test_what_is_older_is_not_counted(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
@@ -491,8 +493,8 @@ def test_what_is_older_is_not_counted(parts: Parts, upload: Make, draw: Callable
         found = (stats.uploads(since), outcomes.refused, outcomes.removed, stats.marked(since), stats.swept(since))
         assert found == expected
     assert stats.check_times(tomorrow) is None
-    assert stats.distances(tomorrow, 14).checks == 0
-    assert stats.most_matched(tomorrow, 1)[0].matches == 0
+    assert breakdown.distances(tomorrow, 14).checks == 0
+    assert breakdown.most_matched(tomorrow, 1)[0].matches == 0
 
 
 def test_distances_of_all_candidates_by_what_each_led_to(add_entry: Make, add_check: Make) -> None:
@@ -503,7 +505,7 @@ def test_distances_of_all_candidates_by_what_each_led_to(add_entry: Make, add_ch
     add_check()
     add_check()
     add_check(failure="OSError")
-    found = stats.distances(None, 4)
+    found = breakdown.distances(None, 4)
     assert (found.checks, found.without_candidate) == (5, 2)
     assert found.by_bits == [
         Distance(0, refused=1, held=0, unconfirmed=0),
@@ -512,7 +514,7 @@ def test_distances_of_all_candidates_by_what_each_led_to(add_entry: Make, add_ch
         Distance(3, refused=0, held=1, unconfirmed=2),
         Distance(4, 0, 0, 0),
     ]
-    assert len(stats.distances(None, 1).by_bits) == 4  # recorded while more was
+    assert len(breakdown.distances(None, 1).by_bits) == 4  # recorded while more was
 
 
 def test_people_by_name_with_what_became_of_their_pictures(add_check: Make, member: Make) -> None:
@@ -522,7 +524,7 @@ def test_people_by_name_with_what_became_of_their_pictures(add_check: Make, memb
     add_check(by=ann)
 
     def told(*asked: object) -> list[tuple[int, int, int, int]]:
-        return [(one.account.id, one.uploads, one.refused, one.removed) for one in stats.people(*asked)]
+        return [(one.account.id, one.uploads, one.refused, one.removed) for one in breakdown.people(*asked)]
 
     assert told("", "", 9) == [(a_b, 0, 0, 0), (ann, 1, 0, 0), (zoe, 5, 1, 2)]
     assert told("", "ann", 9) == [(zoe, 5, 1, 2)]
@@ -534,8 +536,8 @@ def test_people_by_name_with_what_became_of_their_pictures(add_check: Make, memb
 
 def test_days_begin_at_midnight_utc_wherever_the_clock_is_read() -> None:
     late = datetime(2026, 3, 11, 1, tzinfo=UTC).astimezone(tz=None)
-    assert stats.start(1, late) == datetime(2026, 3, 11, tzinfo=UTC)
-    assert stats.start(7, late) == datetime(2026, 3, 5, tzinfo=UTC)
+    assert counting.start(1, late) == datetime(2026, 3, 11, tzinfo=UTC)
+    assert counting.start(7, late) == datetime(2026, 3, 5, tzinfo=UTC)
 
 
 def test_the_numbers_of_the_tables_add_up(parts: Parts, upload: Make, draw: Callable, mona: int) -> None:
@@ -543,7 +545,7 @@ def test_the_numbers_of_the_tables_add_up(parts: Parts, upload: Make, draw: Call
         upload(draw(seed))
     review.mark(parts, db.session.scalars(sa.select(Picture.id).limit(1)).one(), mona, None)
     upload(near_copy(draw(0)))
-    days = stats.per_day(None, datetime.now(UTC))
+    days = breakdown.per_day(None, datetime.now(UTC))
     assert sum(day.uploads for day in days) == stats.uploads(None) == 5
     assert sum(day.refused for day in days) == stats.outcomes(None).refused == 1
     assert sum(day.removed for day in days) == stats.outcomes(None).removed == 1
@@ -563,8 +565,11 @@ def test_appeals_and_the_share_of_refusals_that_were_wrong(
     figures = stats.figures(None)
     assert figures.appeals == Appeals(upheld=1, overturned=1, waiting=1)
     assert figures.false_positives == 1 / 3
-    assert [(one.name, one.marked, one.appeals) for one in stats.moderators(None)] == [("ben", 0, 2), ("mona", 1, 0)]
-    assert stats.by_view(None) == [("whole", 3)]
+    assert [(one.name, one.marked, one.appeals) for one in breakdown.moderators(None)] == [
+        ("ben", 0, 2),
+        ("mona", 1, 0),
+    ]
+    assert breakdown.by_view(None) == [("whole", 3)]
 
 
 def test_time_to_decision_is_from_the_upload_to_the_first_decision(
@@ -590,7 +595,7 @@ def test_a_member_is_a_repeat_offender_from_the_second_time_on(
         upload(near_copy(draw(1), scale=scale), eve)
     upload(draw(4), eve)
     upload(near_copy(draw(1)), once)
-    assert [(one.account.name, one.refused, one.removed, one.uploads) for one in stats.offenders(None, 9)] == [
+    assert [(one.account.name, one.refused, one.removed, one.uploads) for one in breakdown.offenders(None, 9)] == [
         ("eve", 2, 0, 3)
     ]
 
@@ -599,4 +604,4 @@ def test_the_period_before_is_equally_long_and_apart(add_check: Make) -> None:
     since = NOW - timedelta(days=7)
     for days in (1, 6, 8, 13, 15):
         add_check(at=NOW - timedelta(days=days))
-    assert (stats.uploads(since), stats.uploads(stats.before(since, NOW))) == (2, 2)
+    assert (stats.uploads(since), stats.uploads(counting.before(since, NOW))) == (2, 2)

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
-from .. import accounts, allowing, links, pictures, purging, reversal, review, stats
+from .. import accounts, allowing, breakdown, counting, links, pictures, purging, reversal, review, stats
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -55,24 +55,24 @@ def statistics() -> ResponseReturnValue:
     moment, policy = now(), parts().policy
     days, since = _range(moment)
     other = _other(policy)
-    distances = stats.distances(since, policy.widest)
-    stopped = stats.stopped_per_day(since, moment)
+    distances = breakdown.distances(since, policy.widest)
+    stopped = breakdown.stopped_per_day(since, moment)
     return render_template(
         "admin/statistics.html",
         days=days,
         ranges=RANGES,
         since=since,
         figures=stats.figures(since),
-        uploads_chart=charts.uploads_per_day(stats.per_day(since, moment)),
+        uploads_chart=charts.uploads_per_day(breakdown.per_day(since, moment)),
         stopped_chart=charts.stopped_per_day(stopped) if any(day.refused or day.marked for day in stopped) else "",
         bar=charts.bar,
         distances=distances,
         distances_chart=charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
-        entries=stats.most_matched(since, ENTRIES),
-        before=stats.figures(stats.before(since, moment)) if since else None,
-        views=stats.by_view(since),
-        moderators=stats.moderators(since),
-        offenders=stats.offenders(since, OFFENDERS),
+        entries=breakdown.most_matched(since, ENTRIES),
+        before=stats.figures(counting.before(since, moment)) if since else None,
+        views=breakdown.by_view(since),
+        moderators=breakdown.moderators(since),
+        offenders=breakdown.offenders(since, OFFENDERS),
         policy=policy,
         timed=stats.TIMED,
         other=other,
@@ -98,7 +98,7 @@ def _range(moment: datetime) -> tuple[str, datetime | None]:
         abort(404)
     if days == "all":
         return days, None
-    return days, moment - timedelta(1) if days == "1" else stats.start(int(days), moment)
+    return days, moment - timedelta(1) if days == "1" else counting.start(int(days), moment)
 
 
 def _other(policy: Policy) -> Policy | None:
@@ -115,17 +115,17 @@ Table = tuple[Sequence[str], Iterable[Sequence[object]]]
 
 
 def _uploads(since: datetime | None, moment: datetime) -> Table:
-    rows = ((day.date, day.uploads, day.refused, day.removed) for day in stats.per_day(since, moment))
+    rows = ((day.date, day.uploads, day.refused, day.removed) for day in breakdown.per_day(since, moment))
     return ("day", "uploads", "refused", "removed"), rows
 
 
 def _stopped(since: datetime | None, moment: datetime) -> Table:
-    return ("day", "refused", "marked"), (astuple(day) for day in stats.stopped_per_day(since, moment))
+    return ("day", "refused", "marked"), (astuple(day) for day in breakdown.stopped_per_day(since, moment))
 
 
 def _figures(since: datetime | None, moment: datetime) -> Table:
     """What the cards say, and what they would have said of the period before."""
-    periods = [stats.figures(since), stats.figures(stats.before(since, moment)) if since else None]
+    periods = [stats.figures(since), stats.figures(counting.before(since, moment)) if since else None]
 
     def row(name: str, of: Callable[[stats.Figures], object]) -> Sequence[object]:
         return name, *(of(figures) if figures else "" for figures in periods)
@@ -152,27 +152,27 @@ def _figures(since: datetime | None, moment: datetime) -> Table:
 
 
 def _distances(since: datetime | None, moment: datetime) -> Table:
-    found = stats.distances(since, parts().policy.widest).by_bits
+    found = breakdown.distances(since, parts().policy.widest).by_bits
     return ("dhash_bits", "refused", "held", "unconfirmed"), (astuple(one) for one in found)
 
 
 def _entries(since: datetime | None, moment: datetime) -> Table:
-    found = stats.most_matched(since, EXPORTED)
+    found = breakdown.most_matched(since, EXPORTED)
     rows = ((one.entry.id, one.entry.decision.reason, one.matches, one.members, one.last_match) for one in found)
     return ("entry", "reason", "matches", "members", "last_match"), rows
 
 
 def _views(since: datetime | None, moment: datetime) -> Table:
-    return ("view", "hits"), stats.by_view(since)
+    return ("view", "hits"), breakdown.by_view(since)
 
 
 def _moderators(since: datetime | None, moment: datetime) -> Table:
-    rows = (astuple(one) for one in stats.moderators(since))
+    rows = (astuple(one) for one in breakdown.moderators(since))
     return ("name", "marked", "approved", "appeals", "undone"), rows
 
 
 def _offenders(since: datetime | None, moment: datetime) -> Table:
-    found = stats.offenders(since, EXPORTED)
+    found = breakdown.offenders(since, EXPORTED)
     rows = ((one.account.name, one.refused, one.removed, one.uploads) for one in found)
     return ("name", "refused", "removed", "uploads"), rows
 
@@ -202,7 +202,7 @@ def settings() -> ResponseReturnValue:
 @bp.get("/people")
 def people() -> ResponseReturnValue:
     search, after = request.args.get("q", ""), request.args.get("after", "")
-    found = stats.people(search, after, PEOPLE + 1)
+    found = breakdown.people(search, after, PEOPLE + 1)
     return render_template(
         "admin/people.html", people=found[:PEOPLE], more=len(found) > PEOPLE, search=search, after=after
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from markupsafe import Markup, escape
 
-from ..stats import Day, Distances, Stopped
+from ..breakdown import Day, Distances, Stopped
 
 PLOT = 200
 """Height of the bars' room, in CSS pixels."""

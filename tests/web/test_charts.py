@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from moderation.stats import Day, Distance, Distances
+from moderation.breakdown import Day, Distance, Distances
 from moderation.web import charts
 from moderation.web.charts import Bar, Series, Threshold
 

@@ -1,0 +1,75 @@
+"""What the statistics' queries share: periods, and counting such that a database goes through little."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, NamedTuple, cast
+
+import sqlalchemy as sa
+
+from .database import db
+from .models import Appeal, Check, Decision, Match, Picture
+
+
+class Period(NamedTuple):
+    """From its start on, up to its end."""
+
+    start: datetime
+    end: datetime
+
+
+PART = 1000
+"""Ids in one query at most."""
+
+COLUMNS = 100
+"""Numbers that one query asks for at most."""
+
+Since = datetime | Period | None
+"""From when on something is counted, or in which period; None for all there ever was."""
+
+
+def start(days: int, moment: datetime) -> datetime:
+    """When the first of so many days began, the day of that moment being the last."""
+    return datetime.combine(moment.astimezone(UTC).date() - timedelta(days - 1), time(), UTC)
+
+
+def before(since: datetime, moment: datetime) -> Period:
+    """The period before the one from `since` to that moment, equally long."""
+    return Period(since - (moment - since), since)
+
+
+def within(kind: type[Check | Match | Picture | Decision | Appeal], since: Since) -> sa.ColumnElement[bool]:
+    """Whether it was made in that time."""
+    if isinstance(since, Period):
+        return sa.and_(kind.created >= since.start, kind.created < since.end)
+    return kind.created >= since if since else sa.true()
+
+
+def unordered(column: Any) -> sa.ColumnElement[int]:
+    """The column as no index has it in order: the database begins with the rows that are asked for, and groups those,
+    in place of going through all rows group by group."""
+    return cast("sa.ColumnElement[int]", column + sa.literal_column("0"))
+
+
+def in_parts(query: sa.Select[*tuple[Any, ...]], column: Any, ids: Sequence[int]) -> Iterator[Any]:
+    """The rows where the column is one of those: no database takes any number of them at once."""
+    for start in range(0, len(ids), PART):
+        yield from db.session.execute(query.where(column.in_(ids[start : start + PART])))
+
+
+def numbers(queries: Sequence[sa.Select[*tuple[Any, ...]]]) -> list[int]:
+    """The one number that each of these queries finds, or 0: many asked for at once."""
+    found: list[int] = []
+    for start in range(0, len(queries), COLUMNS):
+        asked = (query.scalar_subquery() for query in queries[start : start + COLUMNS])
+        found += [number or 0 for number in db.session.execute(sa.select(*asked)).one()]
+    return found
+
+
+def count(query: sa.Select[Any]) -> int:
+    """The one number that the query finds, or 0."""
+    return db.session.scalar(query) or 0
+
+
+def count_if(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """How many rows that is true of, as a column."""
+    return sa.func.count(sa.case((condition, 1)))
