@@ -10,6 +10,7 @@ from . import blocklist, known_good
 from .accounts import STAFF
 from .columns import now
 from .database import db, writing
+from .decisions import bring_back, decide, leave
 from .errors import Conflict, NotFound, Refusal
 from .matching import Verdict
 from .models import (
@@ -26,7 +27,6 @@ from .models import (
 from .parts import Parts
 from .pictures import COUNTED
 from .replica import BLOCKLIST, PICTURES, bump
-from .review import bring_back, decide, leave
 from .uploads import publish
 
 LENGTH = 500

@@ -22,7 +22,7 @@ from .models import Counter, Decision, Entry, FingerprintRow, KnownGood, Picture
 from .parts import Parts
 from .purging import needed
 from .replica import BLOCKLIST, KNOWN_GOOD, PICTURES
-from .review import finish_work
+from .sweeping import finish_work
 
 GRACE = 3600.0
 """Seconds for which a file without a row, or half written, may be an upload that is on its way."""

@@ -10,11 +10,13 @@ from .accounts import is_entrusted
 from .audit import Event
 from .columns import now
 from .database import db, writing
+from .decisions import PURGED, bring_back, decide, move
 from .errors import Conflict, NotFound, Refusal
 from .models import Decision, Entry, Kind, Picture, Status
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .review import INDECENT, PURGED, bring_back, decide, move, sweep, undo
+from .review import INDECENT, undo
+from .sweeping import sweep
 from .uploads import never_shown, publish
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from . import logs, metrics, review
+from . import logs, metrics, sweeping
 from .context import EXTENSION
 from .database import db
 from .logs import JsonLines
@@ -107,7 +107,7 @@ def _care(app: Flask, stop: threading.Event) -> None:
             give_back()
         try:
             with app.app_context():
-                done = review.finish_work(parts)
+                done = sweeping.finish_work(parts)
             if done:
                 log.info("Finished %d pieces of work.", done)
         except sa.exc.OperationalError as error:

@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 
-from moderation import allowing, appeals, audit, escalation, review, uploads
+from moderation import allowing, appeals, audit, decisions, escalation, review, sweeping, uploads
 from moderation.canonical import canonical
 from moderation.database import db, writing
 from moderation.errors import Refusal
@@ -154,7 +154,7 @@ class Deeds:
         return lambda parts: uploads.receive(parts, member, data)
 
     def mark(self) -> Deed | None:
-        picture = self._picture(Picture.status.in_(review.MARKABLE))
+        picture = self._picture(Picture.status.in_(decisions.MARKABLE))
         return picture and self._press("mark", picture, self.by())
 
     def approve(self) -> Deed | None:
@@ -164,7 +164,7 @@ class Deeds:
     def two_windows(self, kinds: tuple[str, str]) -> list[tuple[str, Deed]]:
         """One moderator has the same picture in two windows, and presses something in each."""
         db.session.rollback()
-        picture, by = self._picture(Picture.status.in_(review.MARKABLE)), self.by()
+        picture, by = self._picture(Picture.status.in_(decisions.MARKABLE)), self.by()
         db.session.rollback()
         return [(kind, self._press(kind, picture, by)) for kind in kinds] if picture else []
 
@@ -242,7 +242,7 @@ class Deeds:
         return None
 
     def finish(self) -> Deed:
-        return review.finish_work
+        return sweeping.finish_work
 
 
 def told_no(deed: Deed, parts: Parts) -> bool:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from moderation import accounts, appeals, escalation, pictures, review
+from moderation import accounts, appeals, escalation, pictures, review, sweeping
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.demo import near_miss
@@ -35,7 +35,7 @@ def test_an_escalated_picture_leaves_every_grid_with_its_copies(
 ) -> None:
     first, copy, other = arrive(draw(1)), arrive(near_copy(draw(1))), arrive(draw(2))
     decision = escalation.escalate(parts, first, ana, "a child")
-    assert review.swept(decision).escalated == 1
+    assert sweeping.swept(decision).escalated == 1
     assert [status(one) for one in (first, copy, other)] == [Status.ESCALATED, Status.ESCALATED, Status.PUBLISHED]
     for show in pictures.SHOWS:
         assert {one.id for one in pictures.newest(show, None, 50)} <= {other}

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image, ImageOps
 
-from moderation import allowing, review
+from moderation import allowing, review, sweeping
 from moderation.app import create_app
 from moderation.blocklist import Blocklist, pack
 from moderation.canonical import canonical
@@ -319,7 +319,7 @@ def centre_of(data: bytes) -> bytes:
 @pytest.fixture
 def very_many(monkeypatch, draw) -> list[bytes]:
     """A picture, a mirrored copy of it and its centre, on a site that has more pictures than it sweeps at once."""
-    monkeypatch.setattr(review, "AT_ONCE", -1)
+    monkeypatch.setattr(sweeping, "AT_ONCE", -1)
     original = draw(5, 300)
     return [original, save(ImageOps.mirror(Image.open(BytesIO(original))), quality=85), centre_of(original)]
 
@@ -334,12 +334,12 @@ def test_among_very_many_whole_copies_are_down_when_the_click_returns_and_the_re
     # From the click on, its views keep the door.
     assert receive(another_process, ana, centre_of(very_many[0])).status is Status.REFUSED
 
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(centre) is Status.REMOVED
     assert db.session.get_one(Picture, centre).decision_id == decision.id
-    assert review.finish_work(parts) == 0
+    assert sweeping.finish_work(parts) == 0
     review.undo(parts, decision.id, cleo)
-    while review.finish_work(parts):
+    while sweeping.finish_work(parts):
         pass
     assert [status(id_) for id_ in (marked, mirrored, centre)] == [Status.PUBLISHED] * 3
 
@@ -355,9 +355,9 @@ def test_a_process_that_dies_between_the_two_parts_of_a_sweep_leaves_the_second_
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        review.finish_work(meanwhile_sweeping(dataclasses.replace(parts, lease=timedelta(0)), before=killed))
+        sweeping.finish_work(meanwhile_sweeping(dataclasses.replace(parts, lease=timedelta(0)), before=killed))
     assert status(centre) is Status.PUBLISHED
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(centre) is Status.REMOVED
 
 
@@ -371,7 +371,7 @@ def test_an_upload_that_looks_while_the_second_part_of_a_sweep_runs_is_not_shown
     interrupted = meanwhile_sweeping(
         parts, after=lambda: uploads.append(receive(another_process, ben, very_many[2]).id)
     )
-    assert review.finish_work(interrupted) == 1
+    assert sweeping.finish_work(interrupted) == 1
     assert [status(upload) for upload in uploads] == [Status.REFUSED]
 
 
@@ -468,5 +468,5 @@ def test_a_check_that_was_overtaken_by_others_shows_nothing(parts, another_proce
         db.session.execute(sa.update(Picture).where(Picture.lease.is_not(None)).values(lease=sa.null()))
         late = review.now() - timedelta(seconds=1)
         db.session.execute(sa.update(Picture).filter_by(status=Status.PENDING).values(lease=late))
-    review.finish_work(another_process)
+    sweeping.finish_work(another_process)
     assert {status(marked), status(copy)} <= {Status.REFUSED, Status.REMOVED}

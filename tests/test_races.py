@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from moderation import review, uploads
+from moderation import sweeping, uploads
 from moderation.app import create_app
 from moderation.context import EXTENSION
 from moderation.database import db, writing
@@ -225,7 +225,7 @@ class Interleaved(RuleBasedStateMachine):
         if self.running:
             return
         with self.stage.app.app_context():
-            while review.finish_work(self.stage.processes[0]):
+            while sweeping.finish_work(self.stage.processes[0]):
                 pass
             db.session.remove()
         assert half_done() == []

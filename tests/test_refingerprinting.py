@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image, ImageOps
 
-from moderation import refingerprinting, review
+from moderation import refingerprinting, review, sweeping
 from moderation.canonical import canonical
 from moderation.database import db, writing
 from moderation.fingerprint import RECIPE, fingerprint
@@ -77,7 +77,7 @@ def test_what_came_on_show_meanwhile_is_swept_by_the_views_that_are_new(
     copy = receive(parts, members[1], mirrored(draw(1))).id
     assert status(copy) is Status.PUBLISHED
     list(refingerprint(parts))
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(copy) is Status.REMOVED
     review.undo(parts, decision.id, moderator)
     assert status(copy) is Status.PUBLISHED
@@ -91,7 +91,7 @@ def test_what_was_withdrawn_or_taken_back_sweeps_nothing(parts, members, moderat
     review.undo(parts, second.id, moderator)
     make_old()
     assert set(refingerprint(parts)) == {Source.PICTURE}
-    assert review.finish_work(parts) == 0
+    assert sweeping.finish_work(parts) == 0
 
 
 def test_a_picture_on_show_is_found_by_its_new_views(parts, members, moderator, draw):

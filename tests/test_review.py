@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from moderation import blocklist, review
+from moderation import blocklist, decisions, review, sweeping
 from moderation.blocklist import pack, unpack
 from moderation.canonical import canonical
 from moderation.columns import now
@@ -223,7 +223,7 @@ def test_a_mark_takes_the_picture_and_its_copies_down_and_refuses_the_next(parts
 
     assert (decision.kind, decision.by_id, decision.reason) == (Kind.MARK, ana, review.INDECENT)
     assert (decision.lease, decision.undone) == (None, None)
-    assert review.swept(decision) == review.Sweep(taken_down=1, held=0)
+    assert sweeping.swept(decision) == sweeping.Sweep(taken_down=1, held=0)
     assert entry_of(decision).picture_id == marked
     assert [(act.picture_id, act.before, act.after, act.entry_id) for act in decision.actions] == [
         (marked, PUBLISHED, REMOVED, None),
@@ -252,7 +252,7 @@ def test_a_sweep_removes_what_was_on_show_and_refuses_what_never_was(
     assert status(other) is after
     touched = before not in (REFUSED, REMOVED)
     assert standing(other) == (decision.id if touched else None)
-    assert review.swept(decision).taken_down == int(touched)
+    assert sweeping.swept(decision).taken_down == int(touched)
     assert not touched or get(other).lease is None
 
 
@@ -308,7 +308,7 @@ def test_a_near_match_is_held_for_a_person_and_nobody_has_decided_on_it(
     decision, _ = review.import_entries(parts, [nearby(original, 12, 54)], ana, "")
     assert status(picture) is after
     assert standing(picture) is None
-    assert review.swept(decision) == review.Sweep(taken_down=0, held=counted)
+    assert sweeping.swept(decision) == sweeping.Sweep(taken_down=0, held=counted)
     assert get(picture).lease is None or not counted
 
 
@@ -349,7 +349,7 @@ def test_a_blank_picture_takes_down_identical_copies_only(parts, ana, upload):
     decision = review.mark(parts, marked, ana, None)
     assert statuses(marked, same, same_in_another_file) == [REMOVED, REMOVED, REMOVED]
     assert statuses(other, greyer) == [PUBLISHED, PUBLISHED]
-    assert review.swept(decision) == review.Sweep(taken_down=2, held=0)
+    assert sweeping.swept(decision) == sweeping.Sweep(taken_down=2, held=0)
     assert statuses(upload(save(WALL, "PNG")), upload(save(almost, "PNG"))) == [REFUSED, PUBLISHED]
 
 
@@ -463,7 +463,7 @@ def test_of_two_moderators_at_once_exactly_one_decides_each_picture(
         (loser,) = [answer for answer in (first[picture], second[picture]) if isinstance(answer, Conflict)]
         assert [standing(picture)] == winners
         decision = db.session.get_one(Decision, winners[0])
-        assert str(loser) == f"Somebody was faster: {review.said(decision)}"
+        assert str(loser) == f"Somebody was faster: {decisions.said(decision)}"
         marked = decision.kind is Kind.MARK
         assert status(picture) is (REMOVED if marked else PUBLISHED)
         assert len(decision.entries) == int(marked)
@@ -746,7 +746,7 @@ def test_an_approved_picture_is_exempt_from_the_entry_on_record_until_the_approv
     assert status(taken) is PUBLISHED
     assert status(upload(near_copy(original, 0.6))) is REFUSED
     restored = review.undo(another_process, withdraw(entry_of(mark).id, ana), ana)
-    assert review.swept(restored) == review.Sweep(0, 0)
+    assert sweeping.swept(restored) == sweeping.Sweep(0, 0)
     assert status(taken) is PUBLISHED
 
     review.undo(parts, approval.id, ben)
@@ -957,7 +957,7 @@ def test_undoing_an_import_shows_what_it_first_held_and_then_took_down(parts, an
     (import_,) = db.session.scalars(sa.select(Decision))
     nearer = import_.entries[1].id
     withdrawal = withdraw(nearer, ana)
-    review.finish_work(another_process)
+    sweeping.finish_work(another_process)
     assert status(picture) is HELD
     review.undo(parts, withdrawal, ana)
     assert (status(picture), standing(picture)) == (REMOVED, import_.id)
@@ -996,7 +996,7 @@ def test_an_import_is_one_decision_and_swept_like_a_mark(parts, ana, upload, dra
     )
     assert [entry.source for entry in decision.entries] == ["0.jpg", "1.jpg", "2.jpg"]
     assert statuses(*pictures, bystander) == [REMOVED, REMOVED, REMOVED, PUBLISHED]
-    assert review.swept(decision).taken_down == 3
+    assert sweeping.swept(decision).taken_down == 3
 
     review.undo(parts, decision.id, ana)
     assert statuses(*pictures, bystander) == [PUBLISHED] * 4
@@ -1087,19 +1087,19 @@ def test_a_mark_left_unswept_is_finished_by_another_process(parts, another_proce
         review.mark(dies_sweeping(parts, OUT), marked, ana, None)
     assert statuses(marked, taken) == [REMOVED, PUBLISHED]
 
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(taken) is REMOVED
     (decision,) = db.session.scalars(sa.select(Decision))
     assert decision.lease is None
-    assert review.swept(decision).taken_down == 1
-    assert review.finish_work(another_process) == 0
+    assert sweeping.swept(decision).taken_down == 1
+    assert sweeping.finish_work(another_process) == 0
 
 
 def test_an_import_left_unswept_is_finished_by_another_process(parts, another_process, ana, upload, original):
     picture = upload(original)
     with pytest.raises(Crash):
         review.import_entries(dies_sweeping(parts, OUT), [nearby(original, 4)], ana, "")
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(picture) is REMOVED
 
 
@@ -1108,12 +1108,12 @@ def test_a_sweep_whose_lease_is_not_out_is_left_to_its_process(parts, another_pr
     marked, taken = upload(original), upload(copy)
     with pytest.raises(Crash):
         review.mark(dies_sweeping(parts, timedelta(seconds=60)), marked, ana, None)
-    assert review.finish_work(another_process) == 0
+    assert sweeping.finish_work(another_process) == 0
     assert status(taken) is PUBLISHED
 
     # The process was only slow: nothing is lost.
     (decision_id,) = db.session.scalars(sa.select(Decision.id))
-    review.sweep(parts, decision_id)
+    sweeping.sweep(parts, decision_id)
     assert status(taken) is REMOVED
 
 
@@ -1121,7 +1121,7 @@ def test_sweeping_twice_does_nothing_more(parts, ana, upload, original, copy):
     marked, taken = upload(original), upload(copy)
     decision = review.mark(parts, marked, ana, None)
     review.approve(parts, taken, ana, decision.id)
-    review.sweep(parts, decision.id)
+    sweeping.sweep(parts, decision.id)
     assert status(taken) is PUBLISHED
     assert len(db.session.get_one(Decision, decision.id).actions) == 2
 
@@ -1132,8 +1132,8 @@ def test_a_mark_undone_before_its_sweep_takes_nothing_down(parts, another_proces
         review.mark(dies_sweeping(parts, OUT), marked, ana, None)
     (decision_id,) = db.session.scalars(sa.select(Decision.id))
     review.undo(parts, decision_id, ana)
-    assert review.finish_work(another_process) == 0
-    review.sweep(another_process, decision_id)
+    assert sweeping.finish_work(another_process) == 0
+    sweeping.sweep(another_process, decision_id)
     assert statuses(marked, taken) == [PUBLISHED, PUBLISHED]
 
 
@@ -1144,7 +1144,7 @@ def test_an_undo_left_half_done_is_finished_by_another_process(parts, another_pr
     with pytest.raises(Crash):
         review.undo(dies_publishing(parts, OUT), decision, ana)
     assert statuses(marked, taken) == [PENDING, PENDING]
-    assert review.finish_work(another_process) == 2
+    assert sweeping.finish_work(another_process) == 2
     assert statuses(marked, taken) == [PUBLISHED, PUBLISHED]
 
 
@@ -1157,7 +1157,7 @@ def test_an_undone_withdrawal_left_unswept_is_finished_by_another_process(
     with pytest.raises(Crash):
         review.undo(dies_sweeping(parts, OUT), withdrawal, ana)
     assert status(meanwhile) is PUBLISHED
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(meanwhile) is REMOVED
 
 
@@ -1167,7 +1167,7 @@ def test_an_approval_left_half_done_is_finished_by_another_process(parts, anothe
     with pytest.raises(Crash):
         review.approve(dies_publishing(parts, OUT), picture, ben, None)
     assert status(picture) is PENDING
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(picture) is PUBLISHED
     (act,) = db.session.get_one(Decision, standing(picture)).actions
     assert (act.before, act.after) == (HELD, PUBLISHED)
@@ -1206,7 +1206,7 @@ class Walk:
         with contextlib.suppress(Crash):
             self.do(self.dice.choice([self.upload, self.mark, self.approve, self.undo, self.import_]))
         self.parts = alive
-        review.finish_work(alive)
+        sweeping.finish_work(alive)
 
     def upload(self) -> None:
         receive(self.parts, self.dice.choice(self.people), self.dice.choice(self.dice.choice(self.files)))

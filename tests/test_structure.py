@@ -29,9 +29,9 @@ LAYERS = {
     "a process of its own": "decoder",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
-        "judging reach similar limiting probing uploads audit accounts sign_ins links review allowing escalation "
-        "refingerprinting pictures cards entries claims appeals statements tokens counting stats breakdown whatif "
-        "reversal backup restoring purging doctor"
+        "judging reach similar limiting probing uploads audit accounts sign_ins links decisions sweeping review "
+        "allowing escalation refingerprinting pictures cards entries claims appeals statements tokens counting stats "
+        "breakdown whatif reversal backup restoring purging doctor"
     ),
     "pictures in folders": "folders pool collection duplicates gathering contactsheet pages",
     "edges": "context web app patience server demo cli __init__ __main__",

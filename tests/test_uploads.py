@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from moderation import blocklist, review, uploads
+from moderation import blocklist, review, sweeping, uploads
 from moderation.blocklist import pack
 from moderation.canonical import canonical
 from moderation.columns import now
@@ -429,15 +429,15 @@ def test_a_pending_picture_whose_lease_is_out_is_finished_by_another_process(
     picture_id = left_pending(parts, member(), near_copy(draw(1, SIZE)), OUT)
     assert status(picture_id) is Status.PENDING
 
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     assert status(picture_id) is becomes
     assert [check.verdict for check in checks(picture_id)] == [Verdict.REFUSE if blocked else Verdict.PUBLISH]
-    assert review.finish_work(another_process) == 0
+    assert sweeping.finish_work(another_process) == 0
 
 
 def test_a_pending_picture_whose_lease_is_not_out_is_left_alone(parts, another_process, member, draw):
     picture_id = left_pending(parts, member(), draw(1, SIZE), timedelta(seconds=60))
-    assert review.finish_work(another_process) == 0
+    assert sweeping.finish_work(another_process) == 0
     assert status(picture_id) is Status.PENDING
     assert checks(picture_id) == []
 
@@ -445,16 +445,16 @@ def test_a_pending_picture_whose_lease_is_not_out_is_left_alone(parts, another_p
 def test_whoever_takes_work_over_gets_a_lease_of_its_own(parts, another_process, member, draw):
     picture_id = left_pending(parts, member(), draw(1, SIZE), OUT)
     with pytest.raises(Crash):
-        review.finish_work(broken(parts, _killed))
+        sweeping.finish_work(broken(parts, _killed))
     assert status(picture_id) is Status.PENDING
-    assert review.finish_work(another_process) == 0
+    assert sweeping.finish_work(another_process) == 0
 
 
 @pytest.mark.on_both
 def test_a_process_that_was_only_slow_finds_its_work_done(parts, another_process, member, draw):
     ana = member()
     picture_id = left_pending(parts, ana, draw(1, SIZE), OUT)
-    assert review.finish_work(another_process) == 1
+    assert sweeping.finish_work(another_process) == 1
     newer = receive(parts, ana, draw(2, SIZE)).id
     assert uploads.publish(parts, picture_id).status is Status.REPLACED
     assert status(newer) is Status.PUBLISHED
@@ -469,7 +469,7 @@ def test_of_several_processes_that_look_for_work_at_once_each_piece_is_done_by_o
     def look() -> None:
         with app.app_context():
             barrier.wait(10)
-            done.append(review.finish_work(parts))
+            done.append(sweeping.finish_work(parts))
             db.session.remove()
 
     threads = [threading.Thread(target=look) for _ in range(3)]

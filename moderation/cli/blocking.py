@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import sqlalchemy as sa
 
-from .. import review
+from .. import review, sweeping
 from ..context import parts
 from ..database import db, writing
 from ..errors import Refusal
@@ -284,7 +284,7 @@ def _tell_import(pictures: dict[Path, Fingerprint], before: dict[Path, Entry], d
     if weak:
         click.echo(f"Too little detail: {_pictures(weak)}, of which identical copies alone are blocked.")
     if decision:
-        sweep = review.swept(decision)
+        sweep = sweeping.swept(decision)
         click.echo(f"Took down {_pictures(sweep.taken_down)} on show, and held {sweep.held} for a moderator.")
         _tell_known_good(review.known_good_beside(parts(), decision))
         click.echo(f"To take it all back: moderation blocklist undo {decision.id}")

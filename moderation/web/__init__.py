@@ -15,11 +15,11 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
 from ..appeals import number_waiting
+from ..decisions import NOTE_LENGTH
 from ..escalation import number_waiting as number_escalated
 from ..fingerprint import LOW_DETAIL
 from ..models import Role
 from ..pictures import number_held
-from ..review import NOTE_LENGTH
 from ..shield import LEVELS
 from . import (
     access,

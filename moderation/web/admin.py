@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import FileStorage
 
-from .. import accounts, allowing, breakdown, counting, links, pictures, purging, reversal, review, stats
+from .. import accounts, allowing, breakdown, counting, links, pictures, purging, reversal, review, stats, sweeping
 from ..columns import now
 from ..context import parts
 from ..database import db, writing
@@ -335,7 +335,7 @@ def _read(files: Iterable[FileStorage]) -> tuple[list[tuple[str, Fingerprint]], 
 
 
 def _imported(decision: Decision, unread: Sequence[tuple[str, str]]) -> ResponseReturnValue:
-    entries, taken = len(decision.entries), review.swept(decision).taken_down
+    entries, taken = len(decision.entries), sweeping.swept(decision).taken_down
     good = review.known_good_beside(parts(), decision)
     sentence = f"Blocked {entries} {'picture' if entries == 1 else 'pictures'}; {taken} on show taken down."
     if good:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 
-from .. import accounts, cards, claims, escalation, pictures, replica, review
+from .. import accounts, cards, claims, decisions, escalation, pictures, replica, review, sweeping
 from ..blocklist import unpack
 from ..context import parts
 from ..database import db, writing
@@ -115,7 +115,7 @@ def mark(picture_id: int) -> ResponseReturnValue:
     if "listed" in request.form:
         ticked = set() if "only" in request.form else set(request.form.getlist("take", type=int))
         spare = set(request.form.getlist("listed", type=int)) - ticked
-    elif (found := reach(parts(), review.markable(picture_id, _seen()))).large:
+    elif (found := reach(parts(), decisions.markable(picture_id, _seen()))).large:
         return _ask(found, picture_id)
     reason = typed("reason") or review.INDECENT
     marked = review.mark(parts(), picture_id, current_user.id, _seen(), reason, spare, typed("note"))
@@ -135,7 +135,7 @@ def escalate(picture_id: int) -> ResponseReturnValue:
     found = pictures.find(picture_id) or abort(404)
     if request.method == "GET":
         return render_template("moderator/escalate.html", picture=found, people=accounts.entrusted())
-    copies = review.swept(escalation.escalate(parts(), picture_id, current_user.id, typed("reason"))).escalated
+    copies = sweeping.swept(escalation.escalate(parts(), picture_id, current_user.id, typed("reason"))).escalated
     also = f", with {copies} {'copy' if copies == 1 else 'copies'} of it" if copies else ""
     flash(f"Picture {picture_id} is escalated and kept apart{also}.", "good")
     return redirect(url_for("moderator.grid"))

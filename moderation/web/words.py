@@ -9,7 +9,7 @@ from ..columns import now
 from ..matching import Hit
 from ..models import Caution, Decision, Kind, Match, Status
 from ..reach import found_ok
-from ..review import swept
+from ..sweeping import swept
 from ..views import labels
 
 STATUS = {

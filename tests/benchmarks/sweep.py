@@ -15,7 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 from PIL import Image, ImageOps
 
-from moderation import accounts, review
+from moderation import accounts, review, sweeping
 from moderation.canonical import canonical
 from moderation.columns import now
 from moderation.context import parts
@@ -153,7 +153,7 @@ def measure(paths: Sequence[Path]) -> tuple[list[float], list[float], list[float
         if _status(mirrored) is not Status.REMOVED:
             raise SystemExit(f"The mirrored copy of {path.name} was on show when the click returned.")
         while _unfinished(decision.id):
-            review.finish_work(parts())
+            sweeping.finish_work(parts())
         ended.append(time.perf_counter() - started)
         if _status(inner) not in (Status.REMOVED, Status.HELD):
             raise SystemExit(f"The centre of {path.name} was on show after the sweep.")

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from moderation import database, metrics, review, tokens
+from moderation import database, metrics, review, sweeping, tokens
 from moderation.app import create_app
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
@@ -83,7 +83,7 @@ def test_while_the_database_is_locked_pages_are_shown_and_what_would_write_is_re
         assert (answer.status_code, answer.json) == (503, {"error": f"{CANNOT} {LOOK}"})
         assert ana.get("/picture").status_code == 200
         assert mona.get("/review/").status_code == 200
-        assert review.finish_work(parts) == 0  # which has nothing to do, and so does not wait
+        assert sweeping.finish_work(parts) == 0  # which has nothing to do, and so does not wait
         assert errors() == counted + 2
     assert (count(Picture), count(Entry)) == (before, 0)
     assert ana.upload(draw(2)).status_code == 200
@@ -117,7 +117,7 @@ def test_while_the_server_is_away_each_page_says_so_and_when_it_is_back_all_work
         assert answer.json["detail"] == f"{CANNOT} {LOOK}"
         assert browser().get("/healthz").status_code == 200
         with pytest.raises(sa.exc.OperationalError):
-            review.finish_work(current_parts())
+            sweeping.finish_work(current_parts())
         assert errors() == counted + 6
         db.session.remove()
     finally:
@@ -150,5 +150,5 @@ def test_an_upload_that_the_server_leaves_in_the_middle_of_is_finished_when_it_i
     assert picture.status == "pending"
     with writing():
         picture.lease = review.now()
-    assert review.finish_work(parts) == 1
+    assert sweeping.finish_work(parts) == 1
     assert db.session.get_one(Picture, picture.id).status == "published"

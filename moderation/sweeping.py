@@ -1,0 +1,139 @@
+"""The sweep that a decision brings about, and work that a crash left behind."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from . import audit, blocklist
+from .audit import Event
+from .blocklist import unpack
+from .columns import now
+from .database import db, writing
+from .decisions import move
+from .judging import AT_ONCE, allowed, copies
+from .matching import Verdict
+from .models import DOWN, SWEPT, Decision, Entry, Picture, Status
+from .parts import Parts
+from .replica import PICTURES, bump
+from .uploads import exempt_from, get, never_shown, publish
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How many other pictures a decision took down, left for a moderator to look at, and keeps apart."""
+
+    taken_down: int
+    held: int
+    escalated: int = 0
+
+
+def sweep(parts: Parts, decision_id: int) -> None:
+    """Take down, or hold, whatever is near the entries that a decision added or restored.
+
+    Among very many pictures, what only views of parts match is left to be finished in the background, at once. Safe to
+    repeat, and for several processes at once.
+    """
+    _sweep(parts, decision_id, direct=len(parts.on_show) > AT_ONCE)
+
+
+def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
+    """Sweep by direct views only, and leave the decision due to be finished; or by all views, and finish it."""
+    decision = db.session.get_one(Decision, decision_id)
+    if decision.lease is None:
+        return
+    found: dict[int, list[tuple[Verdict, Entry]]] = {}
+    for entry in (*decision.entries, *decision.withdrawals):
+        if entry.withdrawn:
+            continue
+        # What may be against the law leaves the pages of what is down, too.
+        for down in (False, True) if entry.apart else (False,):
+            for hit in copies(parts, blocklist.known_by(entry), direct, down):
+                found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
+
+    db.session.rollback()  # what was found may have come after this session began to read
+    spared = {id_ for id_, hits in found.items() if _is_known_good(parts, id_, hits)} if len(parts.known_good) else ()
+    with writing():
+        version = bump(PICTURES)
+        decision = db.session.get_one(Decision, decision_id)
+        if decision.lease is None:  # finished by another process, or taken back
+            return
+        moved = []
+        for picture_id, hits in sorted(found.items()):
+            picture = get(picture_id)
+            exempt = exempt_from(picture_id)
+            counting = [
+                (verdict, entry)
+                for verdict, entry in hits
+                if not entry.withdrawn
+                and entry.id not in exempt
+                and (picture.status in SWEPT or (entry.apart and picture.status in DOWN))
+            ]
+            if not counting or picture_id in spared:
+                continue
+            verdict, entry = max(counting, key=lambda hit: hit[0].gravity)
+            near = verdict is Verdict.HOLD and picture.decision is None
+            # What an entry takes down belongs to the decision that added it, also when the entry was restored.
+            if entry.apart and (near or verdict is Verdict.REFUSE):
+                move(picture, Status.ESCALATED, entry.decision, version, entry.id)
+            elif verdict is Verdict.REFUSE:
+                move(picture, never_shown(picture), entry.decision, version, entry.id)
+            elif near and picture.status in (Status.PENDING, Status.PUBLISHED):
+                # For a person to look at; one whom a person has looked at stays.
+                move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
+            else:
+                continue
+            moved.append(picture_id)
+        decision.lease = now() if direct else None
+        if moved:
+            audit.record(Event.SWEEP, None, of=decision.id, pictures=moved)
+
+
+def _is_known_good(parts: Parts, picture_id: int, hits: list[tuple[Verdict, Entry]]) -> bool:
+    """Whether a picture stays in spite of those hits; not where one of them is on an escalated picture."""
+    row = get(picture_id).fingerprint
+    counting = [entry for verdict, entry in hits if verdict is not Verdict.PUBLISH]
+    if row is None or not counting or any(entry.apart for entry in counting):
+        return False
+    return bool(allowed(parts, unpack(row)))
+
+
+def swept(decision: Decision) -> Sweep:
+    """What a decision did beyond the picture that was decided on."""
+    after = [action.after for action in decision.actions if action.entry_id]
+    held, escalated = after.count(Status.HELD), after.count(Status.ESCALATED)
+    return Sweep(len(after) - held - escalated, held, escalated)
+
+
+def finish_work(parts: Parts) -> int:
+    """Take over what other processes began and did not finish within their lease; how many pieces of work it was."""
+    moment = now()
+    late = [
+        *_claim(parts, Picture, moment, Picture.status == Status.PENDING),
+        *_claim(parts, Decision, moment, sa.true()),
+    ]
+    done = 0
+    for kind, id_ in late:
+        try:
+            if kind is Picture:
+                publish(parts, id_)
+            else:
+                _sweep(parts, id_, direct=False)
+            done += 1
+        except Exception:  # One that fails must not keep the others waiting; its new lease will be out in time.
+            log.exception("%s %d could not be finished.", kind.__name__, id_)
+    return done
+
+
+def _claim(
+    parts: Parts, kind: type[Picture] | type[Decision], moment: datetime, also: sa.ColumnElement[bool]
+) -> list[tuple[type, int]]:
+    out = sa.select(kind.id).where(kind.lease < moment, also)
+    if not db.session.scalars(out.limit(1)).first():
+        return []
+    with writing():
+        renewed = sa.update(kind).where(kind.lease < moment, also).values(lease=now() + parts.lease).returning(kind.id)
+        return [(kind, id_) for id_ in db.session.scalars(renewed).all()]
