@@ -1,0 +1,52 @@
+"""What a worker keeps of its memory, and what it gives back."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+from flask import Flask
+
+from moderation import server
+
+LOOK = """
+import ctypes, re
+from pathlib import Path
+from moderation.memory import give_back, keep_memory
+
+if not hasattr(ctypes.CDLL(None), "malloc_trim"):
+    raise SystemExit("no glibc")
+
+def held() -> int:
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+
+keep_memory()
+pictures = [bytes([number % 256]) * 1_000_000 for number in range(100)]
+in_use, last = held(), pictures.pop()
+pictures.clear()
+kept = held()
+give_back()
+print(in_use, kept, held())
+"""
+
+
+def test_memory_is_kept_for_the_next_picture_and_given_back_now_and_then() -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True)
+    if "no glibc" in done.stderr:
+        pytest.skip("another C library")
+    in_use, kept, given_back = map(int, done.stdout.split())
+    assert kept > in_use - 10
+    assert given_back < in_use - 80
+
+
+def test_the_caretaker_of_a_worker_sees_to_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, stop = threading.Event(), threading.Event()
+    monkeypatch.setattr(server, "give_back", given.set)
+    monkeypatch.setattr(server, "CARE_SECONDS", 0.01)
+    monkeypatch.setattr(server, "TIDY", 3)
+    caretaker = threading.Thread(target=server._care, args=(app, stop))
+    caretaker.start()
+    assert given.wait(30)
+    stop.set()
+    caretaker.join(30)
+    assert not caretaker.is_alive()
