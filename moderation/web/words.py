@@ -129,6 +129,43 @@ def why_held(value: Caution) -> str:
     )
 
 
+def percent(share: float | None) -> str:
+    """A share as "87%"; "<1%" and ">99%" where rounding would say none or all."""
+    if share is None:
+        return "–"
+    if 0 < share < 0.01:
+        return "<1%"
+    return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
+def milliseconds(value: float) -> str:
+    return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def duration(seconds: float) -> str:
+    """As long as it takes to say it: "40 s", "12 min", "3 h", "2 d"."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def change(value: float | None, before: float | None) -> str:
+    """How a figure differs from the one of the period before: "+12%", "as before", "77 times as much"."""
+    if value is None or before is None or (before == 0 and value == 0):
+        return ""
+    if before == 0:
+        return "none before"
+    ratio = value / before
+    if ratio >= 10:
+        return f"{ratio:,.0f} times as much"
+    return "as before" if abs(ratio - 1) < 0.005 else f"{ratio - 1:+.0%}"
+
+
+def day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %Y}"
+
+
 FILTERS = {
     "status": status,
     "ago": ago,
@@ -145,4 +182,9 @@ FILTERS = {
     "swept": swept,
     "why_held": why_held,
     "found_ok": found_ok,
+    "percent": percent,
+    "milliseconds": milliseconds,
+    "duration": duration,
+    "change": change,
+    "day": day,
 }

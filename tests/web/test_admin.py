@@ -11,7 +11,8 @@ from moderation import accounts, review, uploads
 from moderation.database import db, writing
 from moderation.models import Account, Decision, Entry, Picture, Role, Status
 from moderation.parts import Parts
-from moderation.web.admin import TABLES, milliseconds, percent
+from moderation.web.admin import TABLES
+from moderation.web.words import change, milliseconds, percent
 from tests.conftest import near_copy, status
 from tests.web.conftest import Browser
 
@@ -213,6 +214,24 @@ def test_a_share_is_never_rounded_to_all_or_nothing(share: float | None, said: s
 
 def test_milliseconds_have_a_decimal_while_there_are_few() -> None:
     assert [milliseconds(value) for value in (0.04, 2.345, 10.4, 1234)] == ["0.0 ms", "2.3 ms", "10 ms", "1,234 ms"]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (5, None, ""),
+        (0, 0, ""),
+        (5, 0, "none before"),
+        (100, 100, "as before"),
+        (112, 100, "+12%"),
+        (50, 100, "-50%"),
+        (99, 10, "+890%"),
+        (77, 1, "77 times as much"),
+        (12_340, 10, "1,234 times as much"),
+    ],
+)
+def test_a_change_is_told_in_a_way_that_can_be_read(now: float, before: float | None, said: str) -> None:
+    assert change(now, before) == said
 
 
 @pytest.mark.on_both
