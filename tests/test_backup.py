@@ -62,6 +62,17 @@ def epochs() -> set[str]:
     return set(db.session.scalars(sa.select(Counter.epoch)))
 
 
+def takes_uploads(draw) -> int:
+    """A newcomer's copy of what was marked is refused, another picture not; the newcomer's number."""
+    with writing():
+        new = accounts.create("newcomer", PASSWORD, Role.MEMBER)
+        db.session.flush()
+        new_id = new.id
+    assert uploads.receive(current_parts(), new_id, near_copy(draw(1), 0.8)).status is Status.REFUSED
+    assert uploads.receive(current_parts(), new_id, draw(9)).status is Status.PUBLISHED
+    return new_id
+
+
 def test_a_restored_site_has_every_row_and_picture_and_works(site, app, parts, other, tmp_path, draw):
     file = tmp_path / "site.tar"
     with app.app_context():
@@ -83,12 +94,7 @@ def test_a_restored_site_has_every_row_and_picture_and_works(site, app, parts, o
     assert {key: current_parts().store.get(key) for key in pictures} == pictures
 
     assert accounts.authenticate("mona", PASSWORD)
-    with writing():
-        new = accounts.create("newcomer", PASSWORD, Role.MEMBER)
-        db.session.flush()
-        new_id = new.id
-    assert uploads.receive(current_parts(), new_id, near_copy(draw(1), 0.8)).status is Status.REFUSED
-    assert uploads.receive(current_parts(), new_id, draw(9)).status is Status.PUBLISHED
+    new_id = takes_uploads(draw)
     review.undo(current_parts(), db.session.get_one(Picture, site["marked"]).decision_id, None)
     assert uploads.receive(current_parts(), new_id, near_copy(draw(1), 0.9)).status is Status.PUBLISHED
 
@@ -112,12 +118,7 @@ def test_a_site_moves_to_the_other_database_by_its_backup(
             restoring.load(current_parts(), restoring.examine(file))
             assert rows() == before
             assert audit.verify()
-            with writing():
-                new = accounts.create("newcomer", PASSWORD, Role.MEMBER)
-                db.session.flush()
-                new_id = new.id
-            assert uploads.receive(current_parts(), new_id, near_copy(draw(1), 0.8)).status is Status.REFUSED
-            assert uploads.receive(current_parts(), new_id, draw(9)).status is Status.PUBLISHED
+            takes_uploads(draw)
             db.session.remove()
             db.engine.dispose()
 

@@ -100,6 +100,8 @@ def _known_host() -> Response | None:
     if not hosts or host_is_trusted(request.host, hosts):
         return None
     sentence = "This site does not go by the name that was asked for."
+    if answers.to_software():
+        return answers.problem(HTTPStatus.BAD_REQUEST, sentence)
     return Response(f"{sentence}\n", HTTPStatus.BAD_REQUEST, mimetype="text/plain")
 
 

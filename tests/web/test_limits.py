@@ -250,4 +250,5 @@ def test_by_its_settings_from_the_environment_too(another: Callable, monkeypatch
     visitor = another().test_client()
     assert visitor.get("/healthz", headers={"Host": "evil.example"}).status_code == 400
     assert visitor.post("/sign-in", headers={"Host": "evil.example"}).status_code == 400
+    assert visitor.post("/api/v1/check", headers={"Host": "evil.example"}).mimetype == "application/problem+json"
     assert visitor.get("/healthz", headers={"Host": "pictures.example"}).status_code == 200
