@@ -16,6 +16,7 @@ from .matching import Zone
 from .models import Check, Kind, Match, Picture, Status
 from .parts import Parts
 from .pictures import FOR_CARDS, SHOWS, nearest
+from .replica import Moment
 
 WINDOW = 500
 """Among so many of the latest pictures copies are looked for, and other orders than the newest first made."""
@@ -89,7 +90,7 @@ def page(
     return Page(cards, shown[-1] if shown and more and order == "newest" else None)
 
 
-def cards(parts: Parts, found: Sequence[Picture], moment: tuple[str, int] | None = None) -> Sequence[Card]:
+def cards(parts: Parts, found: Sequence[Picture], moment: Moment | None = None) -> Sequence[Card]:
     """Those pictures as they lie on a grid now, which is at that moment of the list; newest copies stand for older."""
     copies: dict[int, list[int]] = {}
     if any(picture.decision_id is None for picture in found):

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from .database import db
 from .fingerprint import LOW_DETAIL, RECIPE
 from .models import FingerprintRow, Picture
-from .replica import PICTURES, now
+from .replica import PICTURES, Moment, moment
 from .views import VIEW
 
 
@@ -35,12 +35,12 @@ class Codes:
         self._lock = threading.Lock()
         self._epoch = ""
         self._known: dict[int, bytes] = {}  # empty where there is too little detail
-        self._latest: tuple[tuple[str, int], Coded] | None = None  # at an epoch and version of the list
+        self._latest: tuple[Moment, Coded] | None = None  # of the list
 
     def of(self, ids: Iterable[int]) -> Coded:
         """Of those pictures, in their order; weak ones and those without a fingerprint are left out."""
         wanted = list(ids)
-        epoch, _ = now(PICTURES)
+        epoch = moment(PICTURES).epoch
         with self._lock:
             if epoch != self._epoch:
                 self._epoch, self._known = epoch, {}
@@ -52,11 +52,11 @@ class Codes:
         views = np.frombuffer(b"".join(view for _, view in coded), VIEW)
         return Coded([id_ for id_, _ in coded], views["dhash"], views["phash"])
 
-    def at(self, moment: tuple[str, int], ids: Callable[[], Iterable[int]]) -> Coded:
-        """Of pictures that change with the list alone: all open grids ask for the same ones at the same version."""
+    def at(self, when: Moment, ids: Callable[[], Iterable[int]]) -> Coded:
+        """Of pictures that change with the list alone: all open grids ask for the same ones at the same moment."""
         latest = self._latest
-        if latest is None or latest[0] != moment:
-            latest = self._latest = moment, self.of(ids())
+        if latest is None or latest[0] != when:
+            latest = self._latest = when, self.of(ids())
         return latest[1]
 
     def _read(self, ids: list[int]) -> None:

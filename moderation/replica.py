@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 
@@ -38,10 +38,16 @@ def bump(name: str) -> int:
     return int(db.session.execute(_RAISE, {"list": name}).scalar_one())
 
 
-def now(name: str) -> tuple[str, int]:
-    """The list's epoch and version in the database; after a restored backup its versions come again, in another."""
-    epoch, version = db.session.execute(_NOW, {"list": name}).one()
-    return epoch, version
+class Moment(NamedTuple):
+    """How a list is at some moment. After a restored backup its versions come again, in another epoch."""
+
+    epoch: str
+    version: int
+
+
+def moment(name: str) -> Moment:
+    """That of the list in the database now."""
+    return Moment(*db.session.execute(_NOW, {"list": name}).one())
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ async function ask(address, options = {}) {
   if (answer.status === 204) return null;
   if (answer.status === 401) throw new Error("You are signed out. Please reload the page and sign in.");
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(said.error || "That did not work. Please try again.");
+  if (!answer.ok) throw Object.assign(new Error(said.error || "That did not work. Please try again."), { status: answer.status });
   return said;
 }
 
@@ -219,6 +219,7 @@ async function look() {
     }
     state("Live", "on");
   } catch (error) {
+    if (error.status === 409) location.reload(); // after a restore other pictures may have these numbers
     state(error instanceof TypeError ? "No connection, trying again" : error.message, "off");
   } finally {
     asking = false;

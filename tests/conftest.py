@@ -306,7 +306,7 @@ def arrive(parts: Parts, person: Callable[..., int]) -> Callable[[bytes], int]:
 
 def version(name: str) -> int:
     """That of the list in the database now."""
-    return replica.now(name)[1]
+    return replica.moment(name).version
 
 
 def status(picture_id: int) -> Status:

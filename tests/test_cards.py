@@ -120,8 +120,8 @@ def test_after_a_restore_copies_are_looked_for_anew_though_the_versions_come_aga
     parts: Parts, arrive: Callable, draw: Callable
 ) -> None:
     first = arrive(draw(1))
-    before, version = replica.now(replica.PICTURES)
-    cards.cards(parts, [pictures.find(first)], (before, version))
+    before = replica.moment(replica.PICTURES)
+    cards.cards(parts, [pictures.find(first)], before)
     copy = arrive(near_copy(draw(1)))
-    (card,) = cards.cards(parts, [pictures.find(copy)], ("after", version))
+    (card,) = cards.cards(parts, [pictures.find(copy)], before._replace(epoch="after"))
     assert card.copies == [first]

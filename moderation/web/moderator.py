@@ -45,7 +45,7 @@ def grid() -> ResponseReturnValue:
     if show not in pictures.SHOWS:
         abort(404)
     # The version first: what changes while the page is made is then told again, never missed.
-    epoch, version = replica.now(replica.PICTURES)
+    moment = replica.moment(replica.PICTURES)
     size = current_app.config["GRID_PAGE"]
     member = request.args.get("member", "").strip()
     order, wide = _chosen("order", cards.ORDERS, "newest"), _chosen("size", SIZES, "m")
@@ -58,8 +58,7 @@ def grid() -> ResponseReturnValue:
         sizes=SIZES,
         member=member,
         page=cards.page(parts(), show, size, request.args.get("before", type=int), order, member),
-        epoch=epoch,
-        version=version,
+        moment=moment,
         counts=pictures.counts(),
     )
 
@@ -68,14 +67,14 @@ def grid() -> ResponseReturnValue:
 def changes() -> ResponseReturnValue:
     """What an open grid does not know yet: cards that are new or different since a version of the list."""
     since = request.args.get("since", 0, type=int)
-    moment = epoch, version = replica.now(replica.PICTURES)
-    if request.args.get("epoch", epoch) != epoch:
+    moment = replica.moment(replica.PICTURES)
+    if request.args.get("epoch", moment.epoch) != moment.epoch:
         raise Conflict("The site was restored from a backup. Please reload the page.")
-    if version == since:
+    if moment.version == since:
         return "", 204
     found = pictures.changed(since, CHANGES)
     return {
-        "version": found[-1].version if len(found) == CHANGES else version,
+        "version": found[-1].version if len(found) == CHANGES else moment.version,
         "counts": pictures.counts(),
         "cards": [
             {

@@ -278,7 +278,7 @@ def in_process(app: Flask, people: dict[Role, list[str]], rounds: int) -> dict[s
         get("/review/", first_page)
     _expect(said, "200")
     for number in range(-(-rounds // 10)):
-        _, before = replica.now(PICTURES)
+        before = replica.moment(PICTURES).version
         db.session.rollback()
         for place in range(5):
             receive(parts(), member_id, picture_file(number * 5 + place))
@@ -286,7 +286,7 @@ def in_process(app: Flask, people: dict[Role, list[str]], rounds: int) -> dict[s
         for _ in range(10):
             get(f"/review/changes?since={before}", five)
         _expect(said, "200")
-        _, version = replica.now(PICTURES)
+        version = replica.moment(PICTURES).version
         db.session.rollback()
         for _ in range(10):
             get(f"/review/changes?since={version}", quiet)

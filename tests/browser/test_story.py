@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
-from moderation.models import Role
+from moderation.database import db, writing
+from moderation.models import Counter, Role
 from tests.conftest import near_copy
 
 
@@ -149,6 +151,20 @@ def test_all_of_it_works_without_scripts(window: Callable, upload: Callable, dra
     mia.get_by_label("Picture file").set_input_files(file)
     mia.get_by_role("button", name="Upload").click()
     expect(mia.get_by_text("Your new profile picture is on show.")).to_be_visible()
+
+
+def test_a_grid_that_is_open_during_a_restore_shows_what_is_there_now(
+    window: Callable, arrive: Callable, draw: Callable
+) -> None:
+    arrive(draw(1))
+    mona = window("mona", Role.MODERATOR)
+    expect(mona.get_by_text("Live", exact=True)).to_be_visible()
+    opened = mona.evaluate("performance.timeOrigin")
+    with mona.expect_navigation(), writing():
+        db.session.execute(sa.update(Counter).filter_by(name="pictures").values(epoch="another", version=1))
+    expect(mona.get_by_text("Live", exact=True)).to_be_visible()
+    assert mona.evaluate("performance.timeOrigin") > opened
+    expect(mona.locator(".grid .card")).to_have_count(1)
 
 
 def test_a_file_that_is_too_large_is_said_before_it_is_sent_and_by_the_server_too(
