@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from moderation.models import Role
@@ -15,6 +16,28 @@ SHIFTS = """() => {
         ])); })
         .observe({ type: "layout-shift", buffered: true });
 }"""
+
+HALF = """() => {
+    const card = document.querySelector(".grid .card");
+    const places = (of) => [of, ...of.querySelectorAll("*")].map((one) => {
+        const { x, y, width, height } = one.getBoundingClientRect();
+        return one.checkVisibility() && width && height ? `${one.tagName} ${one.className} ${x} ${y}` : "not seen";
+    });
+    const html = card.outerHTML, whole = places(card), moved = new Set();
+    let there = card;
+    for (let end = html.indexOf(">"); end >= 0; end = html.indexOf(">", end + 1)) {
+        const template = document.createElement("template");
+        template.innerHTML = html.slice(0, end + 1);
+        const half = template.content.firstElementChild;
+        there.replaceWith(half);
+        there = half;
+        places(half).forEach((place, number) => {
+            if (place !== "not seen" && place !== whole[number]) moved.add(`${place}, and then ${whole[number]}`);
+        });
+    }
+    return [whole.length, [...moved]];
+}"""
+"""How many elements a card has, and which of them lie elsewhere while only its first so many tags have arrived."""
 
 TRANSFERRED = """() => performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation"))
     .reduce((sum, entry) => sum + entry.transferSize, 0)"""
@@ -61,3 +84,17 @@ def test_nothing_shifts_while_fifty_pictures_arrive(window: Callable, arrive: Ca
     # The observer sees what does shift: else the line above could not fail.
     page.evaluate("document.querySelector('main').style.marginTop = '200px'")
     until(page, "window.shifts.length > 0")
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("size", ["s", "m", "l"])
+def test_no_part_of_a_card_moves_while_the_rest_of_it_arrives(
+    window: Callable, arrive: Callable, draw: Callable, size: str, width: int
+) -> None:
+    arrive(draw(1)), arrive(draw(2)), arrive(draw(1))
+    page = window("mona", Role.MODERATOR, viewport={"width": width, "height": 900})
+    page.goto(f"/review/?size={size}")
+    expect(page.locator(".grid .card")).to_have_count(2)
+    elements, moved = page.evaluate(HALF)
+    assert elements > 20
+    assert moved == []
