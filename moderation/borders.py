@@ -5,7 +5,6 @@ from typing import cast
 import cv2
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from .luminance import WHOLE_BOX, Box, Levels, as_levels
 
@@ -65,30 +64,28 @@ def inner_box(levels: Levels) -> Box:
     without anything sharp. All of the picture where there is no such edge, or nothing but a small part inside it.
     """
     side = len(levels)
-    plain = levels.astype(np.int16)
     top, bottom = _dull_edges(levels)
     left, right = _dull_edges(as_levels(cv2.transpose(levels[top:bottom])))
     if right - left < 0.97 * side:
         again = _dull_edges(levels[:, left:right])
         if again[1] - again[0] < bottom - top:
             top, bottom = again
-    above, below = _main_block(plain[top:bottom, left:right])
+    above, below = _main_block(levels[top:bottom, left:right])
     if (above, below) != (0, bottom - top):
         top, bottom = top + above, top + below
-        before, after = _plain_edges(plain[top:bottom, left:right].T)
+        before, after = _plain_edges(levels[top:bottom, left:right].T.astype(np.int16))
         left, right = left + before, left + after
     if (right - left) * (bottom - top) < SMALLEST * side * side:
         return WHOLE_BOX
     return left / side, top / side, right / side, bottom / side
 
 
-def _main_block(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
+def _main_block(rows: Levels) -> tuple[int, int]:
     """From and to where the rows show something, between plain ones; all of them unless what else there is is small.
 
     A picture without an edge of its own, white on a white screen, stands there apart from the lines of text.
     """
-    middle = np.partition(rows, rows.shape[1] // 2, axis=1)[:, rows.shape[1] // 2, None]
-    shown = _shares(np.abs(rows - middle) > 12) > 0.01
+    shown = _shown(rows)
     edges = np.flatnonzero(np.diff(shown, prepend=False, append=False))
     firsts, lasts = edges[::2], edges[1::2]
     if not len(firsts):
@@ -98,6 +95,25 @@ def _main_block(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
     if sizes[largest] < 0.18 * len(rows) or np.delete(sizes, largest).max(initial=0) > 0.25 * sizes[largest]:
         return 0, len(rows)
     return int(firsts[largest]), int(lasts[largest])
+
+
+def _shown(rows: Levels) -> npt.NDArray[np.bool_]:
+    """Whether more than 1 % of a row's pixels are of another level than its middle one, each."""
+    # Two pixels do not count. So of a plain row at least one third is of one level: mostly none is.
+    third = rows.shape[1] // 3
+    columns = as_levels(cv2.transpose(rows))
+    thirds = [columns[start : start + third] for start in range(0, 3 * third, third)]
+    shown: npt.NDArray[np.bool_] = np.min([one.max(axis=0) - one.min(axis=0) for one in thirds], axis=0) > 2 * 12
+    unsure = np.flatnonzero(~shown)
+    shown[unsure] = _shares(_off(rows[unsure]) > 12) > 0.01
+    return shown
+
+
+def _off(rows: Levels) -> npt.NDArray[np.int16]:
+    """How far each pixel is from its row's middle level."""
+    middle = np.partition(rows, rows.shape[1] // 2, axis=1)[:, rows.shape[1] // 2, None]
+    off: npt.NDArray[np.int16] = np.abs(rows.astype(np.int16) - middle)
+    return off
 
 
 _BEND = np.array([[-1, 2, -1]], np.int16)
@@ -113,17 +129,13 @@ def _dull_edges(rows: Levels) -> tuple[int, int]:
     steps[1:-1] = _counts(cv2.threshold(cv2.absdiff(rows[2:], rows[:-2]), 8, 1, cv2.THRESH_BINARY)[1]) / width
     # What is usual: of 15 lines, the sixth smallest. It matters for those only that may be an edge without it.
     high = np.flatnonzero(steps >= _STRAIGHT)
-    near = sliding_window_view(np.pad(steps, 7, mode="edge"), 15)[high]
+    near = steps[(high[:, None] + np.arange(-7, 8)).clip(0, count - 1)]
     steps[high] -= np.partition(near, 5, axis=1)[:, 5]
-    if steps.max() < _STRAIGHT:
+    above, below = _straight(steps), _straight(steps[::-1])
+    if not above and not below:
         return 0, count
-    some = rows[:, ::4].astype(np.int16)
-    middle = np.partition(some, some.shape[1] // 2, axis=1)[:, some.shape[1] // 2, None]
-    plain = _shares(np.abs(some - middle) <= 10)
-    bends = cv2.convertScaleAbs(cv2.filter2D(rows, cv2.CV_16S, _BEND)[:, 1:-1])
-    bent = _counts(cv2.threshold(bends, 24, 0, cv2.THRESH_TRUNC)[1])
-    dull = (plain >= 0.6) | (bent < 0.3 * np.sort(bent)[int(0.85 * count)])
-    above, below = _dull(dull, steps), _dull(dull[::-1], steps[::-1])
+    dull = _dull(rows, max(above, default=0), count - max(below, default=0))
+    above, below = _behind_dull(above, dull), _behind_dull(below, dull[::-1])
     # A dull picture's far edge counts, too, seen from the other side: then an edge further out is meant.
     outward = [
         (place + other, first + below_last - count, first, count - below_last)
@@ -135,6 +147,29 @@ def _dull_edges(rows: Levels) -> tuple[int, int]:
     return first, last
 
 
+def _straight(steps: npt.NDArray[np.float64]) -> list[int]:
+    """How many rows from the first on lie outside each straight edge, the innermost first."""
+    peaks = 3 + np.flatnonzero(steps[3 : int(0.72 * len(steps))] >= _STRAIGHT)
+    return [int(place) + 1 for place in peaks[::-1] if steps[place] >= steps[place - 2 : place + 3].max()]
+
+
+def _dull(rows: Levels, first: int, last: int) -> npt.NDArray[np.bool_]:
+    """Which rows are mostly of one level, or without anything sharp, of the first and from the last on; others not."""
+    bends = cv2.convertScaleAbs(cv2.filter2D(rows, cv2.CV_16S, _BEND)[:, 1:-1])
+    bent = _counts(cv2.threshold(bends, 24, 0, cv2.THRESH_TRUNC)[1])
+    dull: npt.NDArray[np.bool_] = bent < 0.3 * np.sort(bent)[int(0.85 * len(bent))]
+    unsure = np.flatnonzero(~dull)
+    unsure = unsure[(unsure < first) | (unsure >= last)]
+    dull[unsure] = _shares(_off(rows[unsure, ::4]) <= 10) >= 0.6
+    return dull
+
+
+def _behind_dull(edges: list[int], dull: npt.NDArray[np.bool_]) -> list[int]:
+    """Those of the edges that have dull rows before them; and the picture's own."""
+    before = np.cumsum(dull) / np.arange(1, len(dull) + 1)
+    return [*(edge for edge in edges if before[edge - 2] >= 0.75), 0]
+
+
 def _counts(rows: "cv2.typing.MatLike") -> npt.NDArray[np.int32]:
     """The sum of each row."""
     return cast(npt.NDArray[np.int32], cv2.reduce(rows, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0])
@@ -144,12 +179,3 @@ def _shares(which: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Of each row, the share that is true. Many times as fast as `mean`."""
     shares: npt.NDArray[np.float64] = which.sum(axis=1, dtype=np.uint16) / which.shape[1]
     return shares
-
-
-def _dull(dull: npt.NDArray[np.bool_], steps: npt.NDArray[np.float64]) -> list[int]:
-    """How many rows from the first on lie outside each edge that has dull rows before it, the innermost edge first."""
-    before = np.cumsum(dull) / np.arange(1, len(dull) + 1)
-    limit = int(0.72 * len(dull))
-    peaks = 3 + np.flatnonzero((steps[3:limit] >= _STRAIGHT) & (before[2 : limit - 1] >= 0.75))
-    highest = [int(place) + 1 for place in peaks[::-1] if steps[place] >= steps[max(0, place - 2) : place + 3].max()]
-    return [*highest, 0]

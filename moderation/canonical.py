@@ -205,7 +205,7 @@ def _in_srgb(decoded: _Decoded) -> Image.Image:
         transform = _transform_to_srgb(decoded.profile, image.mode)
         if transform is not None:
             return ImageCms.applyTransform(image, transform) or image
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
 
 
 @lru_cache(maxsize=8)  # strangers send them, and each may be megabytes

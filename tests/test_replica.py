@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from moderation import blocklist
+from moderation import blocklist, replica
 from moderation.app import create_app
 from moderation.blocklist import pack
 from moderation.context import parts as current_parts
@@ -102,17 +102,24 @@ def another_list(name: str, version: int) -> None:
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """The statements that reach the database meanwhile."""
+    """The statements that reach the database meanwhile, those that go past SQLAlchemy among them."""
     statements: list[str] = []
+    glance = replica._glance
+
+    def glanced(name: str) -> replica.Moment | None:
+        statements.append("counters, by the driver")
+        return glance(name)
 
     def note(_connection, _cursor, statement: str, *_more: object) -> None:
         if not statement.startswith("BEGIN"):
             statements.append(statement)
 
     sa.event.listen(db.engine, "before_cursor_execute", note)
+    replica._glance = glanced
     try:
         yield statements
     finally:
+        replica._glance = glance
         sa.event.remove(db.engine, "before_cursor_execute", note)
 
 
@@ -345,7 +352,7 @@ def test_a_change_of_one_row_is_read_as_one_row(parts, block):
     with counted() as statements:
         assert found(parts.blocklist, 6) == [entry]
     assert [change.id for change in read] == [entry]
-    assert len(statements) == 2
+    assert len(statements) == 3
 
 
 def test_a_change_of_one_list_is_no_matter_to_the_other(parts, block, show):
@@ -354,6 +361,14 @@ def test_a_change_of_one_list_is_no_matter_to_the_other(parts, block, show):
     with counted() as statements:
         found(parts.on_show, 1)
     assert len(statements) == 1
+
+
+def test_a_list_is_asked_in_the_usual_way_where_the_driver_cannot_say(parts, block, monkeypatch):
+    monkeypatch.setattr(replica, "_glance", lambda _name: None)
+    entry = block(1)
+    assert found(parts.blocklist, 1) == [entry]
+    block(2)
+    assert len(found(parts.blocklist, 2)) == 1
 
 
 # --- a real second process, and many threads ---------------------------------------------

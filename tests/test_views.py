@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from moderation.borders import inner_box, trimmed_box
+from moderation.borders import _shown, inner_box, trimmed_box
 from moderation.drawing import draw, draw_indecent
 from moderation.fingerprint import blocked_views, distance, fingerprint
 from moderation.luminance import SIDE, WHOLE_BOX, _halved_across, _halved_down, coarse, luminance
@@ -229,3 +229,17 @@ def test_the_picture_inside_a_screenshot_is_found():
     height = 400 * drawn(2).height // drawn(2).width
     inside = (10 / 420, 120 / 840, 410 / 420, (120 + height) / 840)
     assert inner_box(luminance(image)) == pytest.approx(inside, abs=0.02)
+
+
+@pytest.mark.parametrize("width", [46, 128, 256])
+def test_which_rows_show_something_is_what_comparing_every_pixel_says(width):
+    dice = np.random.default_rng(width)
+    rows = np.full((600, width), 100, np.uint8)
+    for row in rows:
+        row[dice.choice(width, dice.integers(6), replace=False)] += dice.choice([0, 12, 13, 60, 150]).astype(np.uint8)
+    rows[500:] = dice.integers(256, size=(100, width))
+    middle = np.sort(rows, axis=1)[:, width // 2, None].astype(int)
+    expected = (np.abs(rows - middle) > 12).mean(axis=1) > 0.01
+    assert expected.any()
+    assert not expected.all()
+    assert np.array_equal(_shown(rows), expected)
