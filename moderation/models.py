@@ -191,6 +191,9 @@ class FingerprintRow(Model):
     pixels: Mapped[bytes | None] = mapped_column(sa.LargeBinary(32), index=True)
 
 
+_UNDONE = sa.text("undone IS NOT NULL")
+
+
 class Decision(Model):
     """What a person said of pictures; it owns everything that followed, so that all of it can be taken back."""
 
@@ -216,6 +219,8 @@ class Decision(Model):
         back_populates="decision", foreign_keys="Entry.decision_id", order_by="Entry.id"
     )
     withdrawals: Mapped[list["Entry"]] = relationship(foreign_keys="Entry.withdrawal_id", order_by="Entry.id")
+
+    __table_args__ = (sa.Index("ix_decisions_undone", "undone", "id", sqlite_where=_UNDONE, postgresql_where=_UNDONE),)
 
 
 class Picture(Model):

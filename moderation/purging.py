@@ -12,7 +12,7 @@ from . import audit
 from .accounts import end_sessions, may_go
 from .audit import Event
 from .columns import now
-from .database import db, tune, writing
+from .database import db, tune, vacuum, writing
 from .errors import Refusal
 from .models import (
     Account,
@@ -78,6 +78,7 @@ def purge(parts: Parts, retention: Retention) -> Due:
     with writing():
         audit.record(Event.PURGE, None, pictures=done.quarantined + done.replaced, checks=done.checks, files=done.files)
     tune()
+    vacuum()
     return done
 
 

@@ -197,6 +197,9 @@ ALWAYS: dict[str, dict[str, object]] = {
     "checks": {"milliseconds": 7.25},
 }
 
+SINCE: dict[str, dict[str, object]] = {"matches": {"created": MOMENT}}
+"""What rows have since a later version, whose migration fills it in where they are older."""
+
 
 def furnish() -> dict[str, list[dict[str, object]]]:
     """Fill what tables there are, by plain inserts, and return what was written."""
@@ -206,9 +209,11 @@ def furnish() -> dict[str, list[dict[str, object]]]:
         metadata.reflect(connection)
         for name, rows in ROWS.items():
             if name in metadata.tables:
-                written[name] = [ALWAYS.get(name, {}) | row for row in rows]
-                for row in written[name]:
-                    connection.execute(sa.insert(metadata.tables[name]).values(_stored(row)))
+                table, since = metadata.tables[name], SINCE.get(name, {})
+                here = {key: value for key, value in since.items() if key in table.columns}
+                for row in rows:
+                    connection.execute(sa.insert(table).values(_stored(ALWAYS.get(name, {}) | here | row)))
+                written[name] = [ALWAYS.get(name, {}) | since | row for row in rows]
         counters = metadata.tables["counters"]
         connection.execute(sa.update(counters).where(counters.c.name == "blocklist").values(version=7))
     return written

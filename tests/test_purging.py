@@ -254,3 +254,13 @@ def test_the_only_admin_is_not_erased(parts, person):
     with pytest.raises(Refusal, match="only admin"):
         purging.erase(parts, boss)
     assert db.session.get_one(Account, boss).name == "boss"
+
+
+@pytest.mark.only("postgresql")
+def test_a_purge_has_postgresql_note_which_pages_an_index_can_answer_for(parts, arrive, draw):
+    arrive(draw(1))
+    noted = sa.text("SELECT relallvisible FROM pg_class WHERE relname = 'pictures'")
+    assert db.session.scalar(noted) == 0
+    db.session.rollback()
+    purging.purge(parts, RETENTION)
+    assert db.session.scalar(noted) == 1

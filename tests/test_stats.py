@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from statistics import median
 
 import pytest
 import sqlalchemy as sa
@@ -584,6 +585,24 @@ def test_time_to_decision_is_from_the_upload_to_the_first_decision(
     assert times
     assert times.median == pytest.approx(3 * 60)
     assert 4 * 60 < times.p90 < 60 * 60
+    assert times.one_in == 1
+
+
+def test_time_to_decision_is_told_by_some_of_very_many_decisions_spread_evenly(
+    parts: Parts, upload: Make, draw: Callable, mona: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took = {}
+    for seed in range(7):
+        number = upload(draw(seed))
+        decision = review.approve(parts, number, mona, None)
+        took[decision.id] = 60 * (seed + 1)
+        with writing():
+            decision.created = db.session.get_one(Picture, number).created + timedelta(minutes=seed + 1)
+    monkeypatch.setattr("moderation.stats.TIMED", 3)
+    times = stats.decision_times(None)
+    assert times
+    assert times.one_in == 2
+    assert times.median == pytest.approx(median(seconds for id_, seconds in took.items() if id_ % 2 == 0))
 
 
 def test_a_member_is_a_repeat_offender_from_the_second_time_on(

@@ -57,19 +57,20 @@ def statistics() -> ResponseReturnValue:
     other = _other(policy)
     distances = breakdown.distances(since, policy.widest)
     stopped = breakdown.stopped_per_day(since, moment)
+    figures = stats.figures(since)
     return render_template(
         "admin/statistics.html",
         days=days,
         ranges=RANGES,
         since=since,
-        figures=stats.figures(since),
+        figures=figures,
         uploads_chart=charts.uploads_per_day(breakdown.per_day(since, moment)),
         stopped_chart=charts.stopped_per_day(stopped) if any(day.refused or day.marked for day in stopped) else "",
         bar=charts.bar,
         distances=distances,
         distances_chart=charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
         entries=breakdown.most_matched(since, ENTRIES),
-        before=stats.figures(counting.before(since, moment)) if since else None,
+        before=stats.figures(counting.before(since, moment), figures.entries) if since else None,
         views=breakdown.by_view(since),
         moderators=breakdown.moderators(since),
         offenders=breakdown.offenders(since, OFFENDERS),

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from moderation import accounts
 from moderation.blocklist import pack
 from moderation.columns import now
-from moderation.database import db, tune, writing
+from moderation.database import db, tune, vacuum, writing
 from moderation.drawing import draw
 from moderation.fingerprint import RECIPE, fingerprint
 from moderation.matching import Verdict
@@ -233,7 +233,8 @@ def write(pictures: int, entries: int, matches: int) -> None:
     )
     with writing():
         continue_numbers(db.session.connection())
-    tune()
+    tune()  # as a site does every night, when it purges
+    vacuum()
 
 
 def _verdict(state: float) -> Verdict:
