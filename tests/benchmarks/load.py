@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Context
@@ -37,6 +38,9 @@ GRID, STATISTICS = 60.0, 300.0
 
 GROWTH = 0.05
 """By which a worker's memory may grow, once it is warm."""
+
+WHILE = 30
+"""Seconds within which a worker gives back what it does not need; at one moment it holds what it works on, too."""
 
 WORKERS = 2
 
@@ -134,10 +138,8 @@ def mixed(database: str, seconds: float, warm_up: float, grids: int) -> dict[str
             for one in people:
                 one.start()
             ready.wait()
-            time.sleep(warm_up)
-            warm = _memory(server.process.pid)
-            time.sleep(max(0.0, seconds - warm_up))
-            end = _memory(server.process.pid)
+            warm = _held(server.process.pid, warm_up)
+            end = _held(server.process.pid, max(0.0, seconds - warm_up))
             stop.set()
             for one in people:
                 one.join()
@@ -152,6 +154,7 @@ def mixed(database: str, seconds: float, warm_up: float, grids: int) -> dict[str
         p50, p95, p99 = np.percentile(took, (50, 95, 99))
         print(f"| {kind} | {len(took):,} | {len(took) / seconds:.1f} | {p50:.1f} | {p95:.1f} | {p99:.1f} |")
     print(f"\nErrors: {len(tally.errors)}, to reach: 0, {reached(not tally.errors)}.", *tally.errors[:3])
+    print(f"\nOf a look a second at a worker's memory, the median of the last {WHILE} s.")
     print(f"\n| worker | MB after {warm_up:g} s | MB at the end | growth | to reach | |")
     print("| --: | --: | --: | --: | --: | :-- |")
     for pid, megabytes in warm.items():
@@ -230,6 +233,19 @@ def _people(
         threading.Thread(target=marks),
         threading.Thread(target=looks),
     ]
+
+
+def _held(master: int, seconds: float) -> dict[int, float]:
+    """After so many seconds, by worker the megabytes that it held in the last of them."""
+    looks: deque[dict[int, float]] = deque(maxlen=WHILE)
+    until = time.monotonic() + seconds
+    while True:
+        looks.append(_memory(master))
+        if time.monotonic() > until - 1:
+            break
+        time.sleep(1)
+    time.sleep(max(0.0, until - time.monotonic()))
+    return {pid: statistics.median(look[pid] for look in looks if pid in look) for pid in looks[-1]}
 
 
 def _memory(master: int) -> dict[int, float]:
