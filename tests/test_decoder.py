@@ -55,14 +55,14 @@ def test_what_is_refused_here_is_refused_there_in_the_same_words(apart: Decoder,
 
 
 def test_a_picture_that_takes_too_long_is_refused_and_the_next_is_read(tmp_path: Path, draw, caplog):
-    slow = bounded(tmp_path, seconds=0.6)
+    slow = bounded(tmp_path, seconds=1.2)
     endless = many_scans(4000, 4000, 2000)
     slow.canonical(draw(1, kind="GIF"))  # the helper is there
     counted = REGISTRY.get_sample_value("moderation_errors_total", {"kind": "decoding"}) or 0
     started = time.monotonic()
     with pytest.raises(Unreadable, match="takes too long"):
         slow.canonical(endless)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 5
     assert "was not read: time" in caplog.text
     assert REGISTRY.get_sample_value("moderation_errors_total", {"kind": "decoding"}) == counted + 1
     assert slow.canonical(draw(1, kind="GIF")).size == (480, canonical(draw(1)).height)
@@ -171,7 +171,7 @@ def test_a_process_has_a_helper_of_its_own_which_ends_with_it(tmp_path: Path, dr
     assert said.stderr == ""
     helpers = {int(line) for line in said.stdout.split()}
     assert len(helpers) == 2
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any(_lives(pid) for pid in helpers):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from moderation.app import create_app
 from moderation.database import db, writing
@@ -32,6 +32,11 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+PATIENCE = 20_000
+"""Milliseconds that something on a page may take where no test says otherwise: a busy machine is no failure."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager
@@ -139,7 +144,7 @@ def site(request: pytest.FixtureRequest, app: Flask, instance: Path) -> Iterator
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert server.poll() is None, "The server has ended."
         try:
@@ -162,7 +167,7 @@ def window(chromium: Browser, site: str, person: Callable) -> Iterator[Callable[
     def open_(name: str, role: Role = Role.MEMBER, **options: object) -> Page:
         person(name, role)
         context = chromium.new_context(base_url=site, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         context.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         contexts.append(context)

@@ -198,7 +198,7 @@ def test_index_can_be_interrupted_and_taken_up_again(place, draw):
     fill(place / "many", {f"{number}.jpg": data for number in range(400)})
     command = [sys.executable, "-m", "moderation", "index", "many"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while not (place / "photos.sqlite").exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(0.5)
