@@ -25,7 +25,7 @@ from .models import (
     Status,
 )
 
-TIMED = 2_000
+TIMED = 1_000
 """Of so many of the latest uploads it is told how long their comparison took, and of so many decisions at least, spread
 evenly over the time, how long they were waited for."""
 
