@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from types import FrameType
 
@@ -142,12 +143,22 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["moderation.folders"])  # imported once for all workers
-    return ProcessPoolExecutor(workers, context, _prepare)
+    all_there = context.Event()
+    pool = ProcessPoolExecutor(workers, context, _prepare, (all_there,))
+    if workers > 1:
+        # None is started later: one that is while another dies, Python up to 3.12 forgets to end, and waits for it for
+        # ever. None is idle before all are there, so that each of these starts one.
+        with _undisturbed():
+            for _ in range(workers):
+                pool.submit(os.getpid)
+    all_there.set()
+    return pool
 
 
-def _prepare() -> None:
+def _prepare(all_there: Event) -> None:
     warnings.simplefilter("ignore")
     keep_memory()
+    all_there.wait()
 
 
 def _single() -> bool:

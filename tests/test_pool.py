@@ -1,5 +1,6 @@
 """Picture files: found in folders, read one at a time, and many over all cores."""
 
+import multiprocessing
 import os
 import threading
 import time
@@ -27,6 +28,12 @@ def workers(monkeypatch):
 
 def name_only(path: Path) -> Reading:
     return Unread(path, f"read by {os.getpid()}")
+
+
+def company(path: Path) -> Reading:
+    """How many processes there are beside this one, itself included, which the same one has started."""
+    parent = os.getppid()
+    return Unread(path, str(len(Path(f"/proc/{parent}/task/{parent}/children").read_text().split())))
 
 
 def dies_of_seven(path: Path) -> Reading:
@@ -154,6 +161,19 @@ def test_many_files_are_read_by_workers_and_come_in_order(tmp_path, draw, worker
     assert [reading.path for reading in readings] == paths
     assert [number for number, one in enumerate(readings) if isinstance(one, Unread)] == list(range(3, 100, 10))
     assert len({one.error for one in read_all(paths, name_only, workers=2)} - {f"read by {os.getpid()}"}) in (1, 2)
+
+
+def test_all_workers_are_there_before_one_can_die_of_a_file(tmp_path, workers, monkeypatch):
+    """Python up to 3.12 waits for ever for one that it starts while another dies."""
+    start = multiprocessing.process.BaseProcess.start
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", lambda one: (time.sleep(0.2), start(one)))
+    stop = threading.Event()
+    other = threading.Thread(target=stop.wait)  # so that they are not all forked at once anyway
+    other.start()
+    readings = list(read_all([tmp_path / str(number) for number in range(81)], company, workers=4))
+    stop.set()
+    other.join()
+    assert min(int(one.error) for one in readings[1:]) >= 4
 
 
 def test_a_file_that_kills_its_process_does_not_stop_the_others(tmp_path, workers):
