@@ -99,7 +99,7 @@ def _main_block(rows: Levels) -> tuple[int, int]:
 
 def _shown(rows: Levels) -> npt.NDArray[np.bool_]:
     """Whether more than 1 % of a row's pixels are of another level than its middle one, each."""
-    # Two pixels do not count. So of a plain row at least one third is of one level: mostly none is.
+    # Of fewer than 300 pixels, two do not count: at least one third of a plain row is of one level. Mostly none is.
     third = rows.shape[1] // 3
     columns = as_levels(cv2.transpose(rows))
     thirds = [columns[start : start + third] for start in range(0, 3 * third, third)]
