@@ -33,6 +33,9 @@ class Stopped:
     refused: int  # uploads, automatically
     marked: int  # pictures, by moderators, where that stands
 
+    def some(self) -> bool:
+        return bool(self.refused or self.marked)
+
 
 @dataclass(frozen=True)
 class Distance:

@@ -54,16 +54,7 @@ class MultiIndexEngine:
         self._take_over()
         self._codes.extend(_apart(codes))
         self._ids.extend(ids)
-        if len(self._codes) <= max(self._most, len(self._index) // 32) or self._merge:
-            return
-        merge = _Merge(self._index, self._codes.values.copy(), self._ids.values.copy())
-        if len(self._codes) < len(self._index):
-            merge.start()
-            self._merge = merge
-        else:
-            merge.run()
-            self._merge = merge
-            self._take_over()
+        self._shorten(at_once=len(self._codes) >= len(self._index))
 
     def near(self, code: int, within: int) -> tuple[Ids, Distances]:
         """The ids of all codes that differ from `code` in at most `within` bits, and by how many, in any order."""
@@ -100,6 +91,18 @@ class MultiIndexEngine:
         self._index = merge.merged
         self._codes = self._codes.after(merge.count)
         self._ids = self._ids.after(merge.count)
+        self._shorten()  # of what came meanwhile there may be too much again, and nothing more may come
+
+    def _shorten(self, at_once: bool = False) -> None:
+        """Have a tail that is too long merged, unless something is being merged."""
+        if self._merge or len(self._codes) <= max(self._most, len(self._index) // 32):
+            return
+        self._merge = merge = _Merge(self._index, self._codes.values.copy(), self._ids.values.copy())
+        if at_once:
+            merge.run()
+            self._take_over()
+        else:
+            merge.start()
 
 
 class _Merge(threading.Thread):

@@ -1,6 +1,5 @@
 """What happened, in numbers: one query per figure. A day is a day of UTC."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import quantiles
@@ -8,7 +7,7 @@ from statistics import quantiles
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from .counting import Period, Since, count, count_if, in_parts, within
+from .counting import Period, Since, before, count, count_if, in_parts, within
 from .database import db
 from .matching import Verdict
 from .models import (
@@ -128,6 +127,12 @@ def figures(since: Since, now: Entries | None = None) -> Figures:
     )
 
 
+def compared(since: Since, moment: datetime) -> tuple[Figures, Figures | None]:
+    """The figures from then until that moment, and those of the period before; None where that has no beginning."""
+    found = figures(since)
+    return found, figures(before(since, moment), found.entries) if isinstance(since, datetime) else None
+
+
 def uploads(since: Since) -> int:
     """Uploads that were compared with the blocklist."""
     return count(sa.select(sa.func.count(Check.id)).where(Check.occasion == Occasion.UPLOAD, within(Check, since)))
@@ -167,18 +172,19 @@ def waiting(at: datetime | None = None) -> int:
     if at is None:
         return count(sa.select(sa.func.count(Picture.id)).where(held))
     # Of what happened to each since, the first tells how it was before; of what nothing happened to, how it is now.
-    first: dict[int, tuple[datetime, bool]] = {}
-    for picture_id, moment, was_held in (*_held_or_let_go(at), *_held_again(at)):
-        if picture_id not in first or moment < first[picture_id][0]:
-            first[picture_id] = moment, was_held
+    events = sa.union_all(_held_or_let_go(at), _held_again(at)).subquery()
+    in_turn = sa.select(events.c.picture_id, events.c.was_held).order_by(events.c.moment, events.c.was_held.desc())
+    first: dict[int, bool] = {}
+    for picture_id, was_held in db.session.execute(in_turn):
+        first.setdefault(picture_id, was_held)
     there = sa.select(Picture.id).where(Picture.created < at)
     last = db.session.scalar(there.order_by(Picture.created.desc()).limit(1)) or 0
-    then = sum(was_held for picture_id, (_, was_held) in first.items() if picture_id <= last)
+    then = sum(was_held for picture_id, was_held in first.items() if picture_id <= last)
     return then + sum(id_ not in first for id_ in db.session.scalars(there.where(held)))
 
 
-def _held_or_let_go(at: datetime) -> Iterator[tuple[int, datetime, bool]]:
-    """Pictures that decisions, or undoing them, have since made wait or wait no more; when; whether they did before."""
+def _held_or_let_go(at: datetime) -> sa.Select[int, bool, datetime]:
+    """Pictures that decisions, or undoing them, have since made wait or wait no more; whether they did before; when."""
     earlier, older = aliased(Action), aliased(Decision)
     decided_on = sa.select(earlier.id).join(older, earlier.decision_id == older.id)
     decided_on = decided_on.where(
@@ -188,25 +194,17 @@ def _held_or_let_go(at: datetime) -> Iterator[tuple[int, datetime, bool]]:
         older.created < at,
     )
     taken_back = sa.and_(Decision.undone >= at, sa.not_(decided_on.exists()))
-    wanted = (
-        sa.select(Action.picture_id, Action.before, Action.after, Decision.created, Decision.undone)
-        .join(Action.decision)
-        .where(HELD_OR_LET_GO, sa.or_(Decision.created >= at, taken_back))
-    )
-    for picture_id, before, after, created, undone in db.session.execute(wanted):
-        if created >= at:
-            yield picture_id, created, before is Status.HELD
-        elif undone:
-            yield picture_id, undone, after is Status.HELD
+    decided = Decision.created >= at
+    was_held = sa.case((decided, Action.before == Status.HELD), else_=Action.after == Status.HELD)
+    moment = sa.case((decided, Decision.created), else_=Decision.undone)
+    events = sa.select(Action.picture_id, was_held.label("was_held"), moment.label("moment")).join(Action.decision)
+    return events.where(HELD_OR_LET_GO, sa.or_(decided, taken_back))
 
 
-def _held_again(at: datetime) -> Iterator[tuple[int, datetime, bool]]:
+def _held_again(at: datetime) -> sa.Select[int, bool, datetime]:
     """Likewise, what has since been on its way back on show and was held."""
-    again = sa.select(Check.picture_id, Check.created).where(
-        Check.occasion == Occasion.REVIEW, Check.created >= at, Check.verdict == Verdict.HOLD
-    )
-    for picture_id, created in db.session.execute(again):
-        yield picture_id, created, False
+    again = sa.select(Check.picture_id, sa.false().label("was_held"), Check.created.label("moment"))
+    return again.where(Check.occasion == Occasion.REVIEW, Check.created >= at, Check.verdict == Verdict.HOLD)
 
 
 def failures(since: Since) -> Failures:

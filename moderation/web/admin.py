@@ -1,7 +1,8 @@
 """The admins' pages: the statistics, with the blocklist's entries, and who may do what."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, replace
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
@@ -11,7 +12,7 @@ from werkzeug.datastructures import FileStorage
 
 from .. import accounts, allowing, breakdown, counting, links, pictures, purging, reversal, review, stats, sweeping
 from ..columns import now
-from ..context import parts
+from ..context import apart, parts
 from ..database import db, writing
 from ..errors import Refusal
 from ..fingerprint import Fingerprint, fingerprint
@@ -24,6 +25,7 @@ from . import charts
 from .answers import wants_json
 from .exports import export
 from .session import only
+from .tables import TABLES
 from .words import file_name
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
@@ -40,9 +42,6 @@ ENTRIES = 50
 OFFENDERS = 20
 """Members that the statistics list."""
 
-EXPORTED = 100_000
-"""Rows of a CSV at most."""
-
 PICTURES = 60
 """A member's pictures that the page about the member shows."""
 
@@ -55,29 +54,35 @@ def statistics() -> ResponseReturnValue:
     moment, policy = now(), parts().policy
     days, since = _range(moment)
     other = _other(policy)
-    distances = breakdown.distances(since, policy.widest)
-    stopped = breakdown.stopped_per_day(since, moment)
-    figures = stats.figures(since)
+    # Two threads: most of it is waiting for the database, which has a core of its own for each connection.
+    with ThreadPoolExecutor(1) as beside:
+        compared = beside.submit(apart(stats.compared), since, moment)
+        distances = breakdown.distances(since, policy.widest)
+        stopped = breakdown.stopped_per_day(since, moment)
+        found = {
+            "uploads_chart": charts.uploads_per_day(breakdown.per_day(since, moment)),
+            "stopped_chart": charts.stopped_per_day(stopped) if any(map(breakdown.Stopped.some, stopped)) else "",
+            "distances": distances,
+            "distances_chart": charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
+            "entries": breakdown.most_matched(since, ENTRIES),
+            "views": breakdown.by_view(since),
+            "moderators": breakdown.moderators(since),
+            "offenders": breakdown.offenders(since, OFFENDERS),
+            "what_if": what_if(since, policy, other) if other else None,
+        }
+        figures, before = compared.result()
     return render_template(
         "admin/statistics.html",
         days=days,
         ranges=RANGES,
         since=since,
         figures=figures,
-        uploads_chart=charts.uploads_per_day(breakdown.per_day(since, moment)),
-        stopped_chart=charts.stopped_per_day(stopped) if any(day.refused or day.marked for day in stopped) else "",
+        before=before,
         bar=charts.bar,
-        distances=distances,
-        distances_chart=charts.distances(distances, policy.refuse.dhash, policy.hold.dhash),
-        entries=breakdown.most_matched(since, ENTRIES),
-        before=stats.figures(counting.before(since, moment), figures.entries) if since else None,
-        views=breakdown.by_view(since),
-        moderators=breakdown.moderators(since),
-        offenders=breakdown.offenders(since, OFFENDERS),
         policy=policy,
         timed=stats.TIMED,
         other=other,
-        what_if=what_if(since, policy, other) if other else None,
+        **found,
     )
 
 
@@ -110,85 +115,6 @@ def _other(policy: Policy) -> Policy | None:
     refuse = Zone(min(max(dhash, 0), policy.widest), min(max(phash, 0), 256))
     hold = Zone(max(policy.hold.dhash, refuse.dhash), max(policy.hold.phash, refuse.phash))
     return replace(policy, refuse=refuse, hold=hold)
-
-
-Table = tuple[Sequence[str], Iterable[Sequence[object]]]
-
-
-def _uploads(since: datetime | None, moment: datetime) -> Table:
-    rows = ((day.date, day.uploads, day.refused, day.removed) for day in breakdown.per_day(since, moment))
-    return ("day", "uploads", "refused", "removed"), rows
-
-
-def _stopped(since: datetime | None, moment: datetime) -> Table:
-    return ("day", "refused", "marked"), (astuple(day) for day in breakdown.stopped_per_day(since, moment))
-
-
-def _figures(since: datetime | None, moment: datetime) -> Table:
-    """What the cards say, and what they would have said of the period before."""
-    periods = [stats.figures(since), stats.figures(counting.before(since, moment)) if since else None]
-
-    def row(name: str, of: Callable[[stats.Figures], object]) -> Sequence[object]:
-        return name, *(of(figures) if figures else "" for figures in periods)
-
-    rows = [
-        row("uploads", lambda one: one.uploads),
-        row("refused", lambda one: one.outcomes.refused),
-        row("removed", lambda one: one.outcomes.removed),
-        row("stopped_at_the_door", lambda one: one.outcomes.stopped),
-        row("marked", lambda one: one.marked),
-        row("swept", lambda one: one.swept),
-        row("could_not_be_compared", lambda one: one.failures.pictures),
-        row("check_p50_milliseconds", lambda one: one.check_times and one.check_times.p50),
-        row("check_p95_milliseconds", lambda one: one.check_times and one.check_times.p95),
-        row("decision_median_seconds", lambda one: one.decision_times and one.decision_times.median),
-        row("decision_p90_seconds", lambda one: one.decision_times and one.decision_times.p90),
-        row("appeals_upheld", lambda one: one.appeals.upheld),
-        row("appeals_overturned", lambda one: one.appeals.overturned),
-        row("false_positive_rate", lambda one: one.false_positives),
-        row("near_matches_waiting_at_its_end", lambda one: one.waiting),
-        row("entries_in_force_at_its_end", lambda one: one.entries.in_force),
-    ]
-    return ("figure", "in_this_period", "in_the_one_before"), rows
-
-
-def _distances(since: datetime | None, moment: datetime) -> Table:
-    found = breakdown.distances(since, parts().policy.widest).by_bits
-    return ("dhash_bits", "refused", "held", "unconfirmed"), (astuple(one) for one in found)
-
-
-def _entries(since: datetime | None, moment: datetime) -> Table:
-    found = breakdown.most_matched(since, EXPORTED)
-    rows = ((one.entry.id, one.entry.decision.reason, one.matches, one.members, one.last_match) for one in found)
-    return ("entry", "reason", "matches", "members", "last_match"), rows
-
-
-def _views(since: datetime | None, moment: datetime) -> Table:
-    return ("view", "hits"), breakdown.by_view(since)
-
-
-def _moderators(since: datetime | None, moment: datetime) -> Table:
-    rows = (astuple(one) for one in breakdown.moderators(since))
-    return ("name", "marked", "approved", "appeals", "undone"), rows
-
-
-def _offenders(since: datetime | None, moment: datetime) -> Table:
-    found = breakdown.offenders(since, EXPORTED)
-    rows = ((one.account.name, one.refused, one.removed, one.uploads) for one in found)
-    return ("name", "refused", "removed", "uploads"), rows
-
-
-TABLES: dict[str, Callable[[datetime | None, datetime], Table]] = {
-    "figures": _figures,
-    "uploads": _uploads,
-    "stopped": _stopped,
-    "distances": _distances,
-    "entries": _entries,
-    "views": _views,
-    "moderators": _moderators,
-    "offenders": _offenders,
-}
-"""What can be had as CSV, by name."""
 
 
 @bp.get("/settings")
