@@ -86,6 +86,8 @@ def _main_block(rows: Levels) -> tuple[int, int]:
     A picture without an edge of its own, white on a white screen, stands there apart from the lines of text.
     """
     shown = _shown(rows)
+    if shown.all():
+        return 0, len(rows)
     edges = np.flatnonzero(np.diff(shown, prepend=False, append=False))
     firsts, lasts = edges[::2], edges[1::2]
     if not len(firsts):
@@ -99,11 +101,10 @@ def _main_block(rows: Levels) -> tuple[int, int]:
 
 def _shown(rows: Levels) -> npt.NDArray[np.bool_]:
     """Whether more than 1 % of a row's pixels are of another level than its middle one, each."""
-    # Of fewer than 300 pixels, two do not count: at least one third of a plain row is of one level. Mostly none is.
-    third = rows.shape[1] // 3
-    columns = as_levels(cv2.transpose(rows))
-    thirds = [columns[start : start + third] for start in range(0, 3 * third, third)]
-    shown: npt.NDArray[np.bool_] = np.min([one.max(axis=0) - one.min(axis=0) for one in thirds], axis=0) > 2 * 12
+    # Of fewer than 300 pixels, two do not count: so a plain row has at most two eighths that are not of one level.
+    count, width = rows.shape
+    eighths = as_levels(cv2.transpose(rows))[: width // 8 * 8].reshape(8, -1, count)
+    shown: npt.NDArray[np.bool_] = (eighths.max(axis=1) - eighths.min(axis=1) > 2 * 12).sum(axis=0) > 2
     unsure = np.flatnonzero(~shown)
     shown[unsure] = _shares(_off(rows[unsure]) > 12) > 0.01
     return shown
@@ -129,7 +130,9 @@ def _dull_edges(rows: Levels) -> tuple[int, int]:
     steps[1:-1] = _counts(cv2.threshold(cv2.absdiff(rows[2:], rows[:-2]), 8, 1, cv2.THRESH_BINARY)[1]) / width
     # What is usual: of 15 lines, the sixth smallest. It matters for those only that may be an edge without it.
     high = np.flatnonzero(steps >= _STRAIGHT)
-    near = steps[(high[:, None] + np.arange(-7, 8)).clip(0, count - 1)]
+    if not len(high):
+        return 0, count
+    near = steps.take(high[:, None] + np.arange(-7, 8), mode="clip")
     steps[high] -= np.partition(near, 5, axis=1)[:, 5]
     above, below = _straight(steps), _straight(steps[::-1])
     if not above and not below:

@@ -27,29 +27,18 @@ def luminance(image: Image.Image) -> Levels:
     grey = image if image.mode == "L" else image.convert("L")
     # By whole numbers as far as that goes; what is left is less than a half, for which two pixels a side are enough.
     factors = max(1, grey.width // FINE_SIDE), max(1, grey.height // FINE_SIDE)
-    match factors:
-        case (2, 1):
-            reduced = _halved_across(np.asarray(grey))
-        case (1, 2):
-            reduced = _halved_down(np.asarray(grey))
-        case _:
-            reduced = np.asarray(grey.reduce(factors))
+    reduced = halved(np.asarray(grey), *factors) if max(factors) == 2 else np.asarray(grey.reduce(factors))
     return as_levels(cv2.resize(reduced, (FINE_SIDE, FINE_SIDE), interpolation=cv2.INTER_LINEAR))
 
 
-def _halved_across(levels: Levels) -> Levels:
-    """What Pillow's `reduce((2, 1))` gives, in a third of the time: means of pairs, halves rounded up."""
-    width = levels.shape[1] // 2 * 2
-    pairs = np.ascontiguousarray(levels[:, :width]).view(np.uint16)
-    halves = ((pairs & 255) + (pairs >> 8) + 1 >> 1).astype(np.uint8)
-    return halves if width == levels.shape[1] else np.hstack([halves, levels[:, width:]])
-
-
-def _halved_down(levels: Levels) -> Levels:
-    """The same for `reduce((1, 2))`."""
-    height = len(levels) // 2 * 2
-    halves = as_levels(cv2.addWeighted(levels[:height:2], 0.5, levels[1:height:2], 0.5, 0.25))
-    return halves if height == len(levels) else np.vstack([halves, levels[height:]])
+def halved(levels: Levels, across: int = 2, down: int = 2) -> Levels:
+    """What Pillow's `reduce` gives by factors of 1 and 2, means rounded up at the half, in a fraction of the time."""
+    height, width = levels.shape[:2]
+    if width % across or height % down:
+        edges = 0, height % down, 0, width % across
+        levels = as_levels(cv2.copyMakeBorder(levels, *edges, cv2.BORDER_REPLICATE))
+    size = levels.shape[1] // across, len(levels) // down
+    return as_levels(cv2.resize(levels, size, interpolation=cv2.INTER_LINEAR))
 
 
 def coarse(fine: Levels) -> Levels:

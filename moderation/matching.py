@@ -280,6 +280,8 @@ class Matcher:
             if not len(views):
                 continue
             which, rows, bits = engine.near_all(views["dhash"], policy.widest)
+            if not len(rows):
+                continue
             owners, theirs, ours = self._owner.values[rows], self._view.values[rows], views["view"][which]
             pair = (ours, theirs) if self._swapped else (theirs, ours)
             keep = (owners >= 0) & COMPARABLE[pair]

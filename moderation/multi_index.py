@@ -19,6 +19,9 @@ HALF_A_MILLION = 500_000
 TAIL = 16_384
 """So many new codes are compared one by one before they are merged."""
 
+LOOK, BUCKET = 48_000, 16
+"""What a look costs to begin with, and for each bucket and each code in one: so many codes are compared meanwhile."""
+
 AT_ONCE = 1 << 18
 """Buckets that are looked into in one go: it bounds the memory of a look."""
 
@@ -182,12 +185,14 @@ class _Index:
         if not len(self):
             return []
         probes = _probes(self.widths, within)
-        if probes is None or len(probes.flips) * (1 + len(self) / (1 << self.widths[0])) > len(self) / 4:
+        buckets = float("inf") if probes is None else len(probes.flips) * (1 + len(self) / (1 << self.widths[0]))
+        if probes is None or LOOK + BUCKET * buckets * len(codes) > len(self) * len(codes):
             return _scan(self.codes[: len(self)], self.ids, codes, within)
         step = max(1, AT_ONCE // len(probes.flips))
-        return [self._look(codes[first : first + step], within, probes, first) for first in range(0, len(codes), step)]
+        starts = range(0, len(codes), step)
+        return [part for first in starts for part in self._look(codes[first : first + step], within, probes, first)]
 
-    def _look(self, codes: Codes, within: int, probes: "_Probes", first: int) -> _Found:
+    def _look(self, codes: Codes, within: int, probes: "_Probes", first: int) -> list[_Found]:
         keys = (codes[:, None] >> probes.shifts & probes.masks).astype(np.int64)
         buckets = (keys.take(probes.bands, axis=1) ^ probes.flips).ravel()
         begins = self.begins.take(buckets).astype(np.int64)
@@ -202,6 +207,8 @@ class _Index:
         apart = self.codes.take(places) ^ (np.repeat(codes.take(asked), sizes) if len(codes) > 1 else codes)
         bits = np.bitwise_count(apart)
         hits = np.flatnonzero(bits <= within)
+        if not len(hits):
+            return []
         # A code that several bands lead to counts in the first of them.
         band, apart = places.take(hits) // len(self), apart.take(hits)
         for earlier in range(len(self.widths) - 1):
@@ -209,7 +216,7 @@ class _Index:
             fresh = np.flatnonzero((band <= earlier) | (flipped > probes.most[earlier]))
             hits, band, apart = hits.take(fresh), band.take(fresh), apart.take(fresh)
         which = asked.take(ends.searchsorted(hits, "right")) + first
-        return which, self.ids.take(places.take(hits)), bits.take(hits)
+        return [(which, self.ids.take(places.take(hits)), bits.take(hits))]
 
 
 class _Probes(NamedTuple):

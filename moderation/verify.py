@@ -20,9 +20,6 @@ ALIKE = 0.6
 ENOUGH = 12
 """Textured blocks that are needed to say anything."""
 
-STRIP = 16
-"""Rows that are multiplied by a matrix at a time."""
-
 Floats = npt.NDArray[np.float32]
 Affines = npt.NDArray[np.float64]
 
@@ -163,8 +160,12 @@ def _normal(slopes: Floats, weights: Floats, apart: Floats) -> tuple[Floats, Flo
     """
     right, down = slopes[:, 0], slopes[:, 1]
     by_right, by_down = weights * right, weights * down
-    each = [by_right * right, by_right * down, by_down * down, by_right * apart, by_down * apart]
-    sums = np.stack(each, axis=1) @ _PRODUCTS[math.isqrt(weights.shape[1])]
+    each = np.empty((5, *weights.shape), np.float32)
+    factors = (by_right, right), (by_right, down), (by_down, down), (by_right, apart), (by_down, apart)
+    for product, (one, other) in zip(each, factors, strict=True):
+        np.multiply(one, other, out=product)
+    sums = each.reshape(-1, weights.shape[1]) @ _PRODUCTS[math.isqrt(weights.shape[1])]
+    sums = sums.reshape(5, -1, 6).swapaxes(0, 1)
     blocks = sums[:, [[0, 1], [1, 2]]][..., _PAIRS]  # (n, 2, 2, 3, 3)
     return blocks.swapaxes(2, 3).reshape(-1, 6, 6), sums[:, 3:][..., _PAIRS[2]].reshape(-1, 6, 1)
 
@@ -202,9 +203,8 @@ def _blurred(images: Floats, scale: float) -> Floats:
     """Blurred by so many pixels. A Gaussian is linear, so that is two products of matrices."""
     blur = _BLURS[images.shape[1], scale]
     for _ in range(2):
-        # In strips: for larger products OpenBLAS wakes threads, which is slow wherever the other cores are busy.
-        strips = images.reshape(-1, STRIP, len(blur))
-        images = (strips @ blur).reshape(images.shape).swapaxes(1, 2)
+        # As one matrix: of many small ones, each would be made ready by itself.
+        images = (images.reshape(-1, len(blur)) @ blur).reshape(images.shape).swapaxes(1, 2)
     return images
 
 

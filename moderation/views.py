@@ -18,9 +18,6 @@ from PIL import Image
 from .borders import inner_box, trimmed_box
 from .luminance import FINE_SIDE, SIDE, WHOLE_BOX, Box, Levels, as_levels, coarse
 
-STRIP = 32
-"""Columns that are multiplied by a matrix at a time."""
-
 VIEW = np.dtype([("view", "u1"), ("box", "u1", 4), ("dhash", "<u8"), ("phash", "<u8", 4)])
 """One view as it is stored, 45 bytes: its number, its box in 255ths, and its hashes."""
 
@@ -253,7 +250,7 @@ def _even(levels: Levels) -> Levels:
     """The same at half the side."""
     small = levels[::2, ::2].astype(np.float32)
     above = small - _blurred(small)
-    contrast = np.sqrt(_blurred(above * above))
+    contrast: npt.NDArray[np.float32] = np.sqrt(_blurred(above * above))
     even: Levels = (above / (contrast + 16.0) * 60.0 + 128.0).clip(0, 255).astype(np.uint8)
     return even
 
@@ -266,14 +263,13 @@ def gaussian(side: int, sigma: float, cut_off: float) -> npt.NDArray[np.float64]
     return np.tensordot(weights / weights.sum(), sliding_window_view(column, side, axis=0), axes=(0, 0)).T
 
 
-_BLUR = gaussian(SIDE // 2, 6.0, 2.0)
+_BLUR: npt.NDArray[np.float32] = gaussian(SIDE // 2, 6.0, 2.0).astype(np.float32)
 
 
 def _blurred(small: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Blurred by 6 pixels, as two products of matrices."""
-    down = (_BLUR @ small).astype(np.float32)
-    blurred: npt.NDArray[np.float32] = (down @ _BLUR.T).astype(np.float32)
-    return blurred
+    down: npt.NDArray[np.float32] = _BLUR @ small
+    return down @ _BLUR.T
 
 
 # --- hashes -----------------------------------------------------------------
@@ -301,6 +297,8 @@ _TO_HASHES = np.vstack([_TO_8, _COSINES @ _TO_64, _TO_9]).astype(np.float32)
 
 _DOWN, _ACROSS = slice(0, 24), slice(8, 33)
 
+_MIDDLES = np.arange(FINE_SIDE, dtype=np.float32) + np.float32(0.5)
+
 
 def hashes(looks: Levels) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """dHash, shape (n,), and pHash, shape (n, 4), of looks of shape (n, SIDE, SIDE), all at once.
@@ -316,11 +314,8 @@ def _part_hashes(fine: Levels, boxes: list[Box], even: Levels) -> tuple[npt.NDAr
 
     The parts themselves are not made: cutting them out is linear too.
     """
-    downs = list(dict.fromkeys((top, bottom) for _, top, _, bottom in boxes))
-    # In strips: for larger products OpenBLAS wakes threads, which is slow wherever the other cores are busy.
-    strips = fine.astype(np.float32).reshape(FINE_SIDE, -1, STRIP).swapaxes(0, 1)
-    bands = np.array([_of_part(*down)[_DOWN] for down in downs])[:, None] @ strips
-    band = dict(zip(downs, bands.swapaxes(1, 2).reshape(len(downs), 24, FINE_SIDE), strict=True))
+    levels = fine.astype(np.float32)
+    band = {down: _of_part(*down)[_DOWN] @ levels for down in {(top, bottom) for _, top, _, bottom in boxes}}
     sums = [band[top, bottom] @ _of_part(left, right)[_ACROSS].T for left, top, right, bottom in boxes]
     sums.append(band[0, 1] @ _of_part(0, 1)[_ACROSS, ::-1].T)
     sums.append(_OF_EVEN[_DOWN] @ even.astype(np.float32) @ _OF_EVEN[_ACROSS].T)
@@ -346,9 +341,13 @@ def _of_part(first: float, last: float) -> npt.NDArray[np.float32]:
     A part is resampled by triangles, as Pillow's BILINEAR.
     """
     scale = (last - first) * FINE_SIDE / SIDE
-    centres = first * FINE_SIDE + (np.arange(SIDE) + 0.5) * scale
-    weights = (1 - np.abs(np.arange(FINE_SIDE) + 0.5 - centres[:, None]) / max(scale, 1.0)).clip(0)
-    of_part: npt.NDArray[np.float32] = (_TO_HASHES @ (weights / weights.sum(axis=1, keepdims=True))).astype(np.float32)
+    centres = (first * FINE_SIDE + (np.arange(SIDE) + 0.5) * scale).astype(np.float32)
+    weights = np.abs(_MIDDLES - centres[:, None])
+    weights *= -1 / max(scale, 1.0)
+    weights += 1
+    np.maximum(weights, 0, out=weights)
+    weights /= weights.sum(axis=1, keepdims=True)
+    of_part: npt.NDArray[np.float32] = _TO_HASHES @ weights
     return of_part
 
 

@@ -18,6 +18,15 @@ TOP = 1 << 63
 ALL = 2**64 - 1
 
 
+@pytest.fixture(autouse=True, scope="module")
+def buckets_cost_little():
+    """Few codes would be compared one by one; here they are looked up as many are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(multi_index, "LOOK", 0)
+        patch.setattr(multi_index, "BUCKET", 4)
+        yield
+
+
 @pytest.fixture(params=EVERY_ENGINE)
 def engine(request) -> Engine:
     """Each test runs on every engine: that is what makes them one interface."""

@@ -36,7 +36,7 @@ from moderation.fingerprint import Fingerprint, blocked_views, fingerprint_bytes
 from moderation.index import Codes, Distances, Engine, Ids
 from moderation.judging import VERIFIED, judge
 from moderation.matching import Verdict
-from moderation.memory import keep_memory
+from moderation.memory import keep_memory, set_aside
 from moderation.models import Decision, Entry, FingerprintRow, Kind, Role
 from moderation.parts import Parts
 from moderation.replica import BLOCKLIST, bump
@@ -118,7 +118,7 @@ def measure(given: Sequence[Path], lengths: Sequence[int], rounds: int, place: P
     rows = []
     pictures = _pictures(given, place)
     app = create_app(place / "instance")
-    keep_memory()  # as a worker does
+    keep_memory()  # as a worker does, and sets aside what is there when it begins
     engine = ENGINES[app.config["INDEX_ENGINE"]]
     parts = replace(app.extensions[EXTENSION], blocklist=Blocklist(_Stopwatch.on(engine)))
     with app.app_context():
@@ -267,6 +267,7 @@ class _Check:
     def measured(self, pictures: dict[str, list[bytes]], rounds: int) -> list[Row]:
         rows = [Row(kind, self._entries) for kind in pictures]
         self._round(rows, pictures, 0)  # until everything is loaded
+        set_aside()
         rows = [Row(kind, self._entries) for kind in pictures]
         for number in range(rounds):
             self._round(rows, pictures, number)
