@@ -3,8 +3,9 @@
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from typing import Any, cast
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
@@ -169,6 +170,28 @@ def writing(settle: bool = True) -> Iterator[None]:
         raise
     finally:
         db.session.info["writing"] = False
+
+
+def glance(query: sa.Select[Any], values: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The first row, if there is one, as it is committed and as the driver gives it.
+
+    Asked of the driver itself: by SQLAlchemy, small questions that are asked all the time take several times as long.
+    """
+    with db.engine.connect() as connection:
+        compiled = _compiled(query, connection.dialect)
+        given = compiled.construct_params(values)
+        # Drivers have their own kinds of errors. Who asks again in the usual way is told what it is.
+        with suppress(Exception), closing(connection.connection.cursor()) as cursor:
+            cursor.execute(compiled.string, [given[name] for name in compiled.positiontup or ()] or given)
+            return cast("tuple[Any, ...] | None", cursor.fetchone())
+    with db.engine.connect() as connection:
+        row = connection.execute(query, values).first()
+        return tuple(row) if row else None
+
+
+@cache
+def _compiled(query: sa.Select[Any], dialect: sa.Dialect) -> sa.sql.compiler.SQLCompiler:
+    return query.compile(dialect=dialect)
 
 
 def tune() -> None:

@@ -1,6 +1,7 @@
 """Members who try what passes: after a few pictures that did not, the answer tells them nothing any more."""
 
 from datetime import timedelta
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -14,6 +15,20 @@ from .parts import Patience
 
 WITHIN = timedelta(hours=1)
 """So far back attempts count."""
+
+# On the tables rather than the classes, as in `uploads`. What could not be compared says nothing about the member.
+_CHECKS, _PICTURES = (cast(sa.Table, model.__table__) for model in (Check, Picture))
+_ATTEMPTS = (
+    sa.select(sa.func.count())
+    .select_from(_CHECKS.join(_PICTURES, _CHECKS.c.picture_id == _PICTURES.c.id))
+    .where(
+        _PICTURES.c.member_id == sa.bindparam("member"),
+        _PICTURES.c.created > sa.bindparam("since", type_=_PICTURES.c.created.type),
+        _CHECKS.c.occasion == Occasion.UPLOAD,
+        _CHECKS.c.verdict != Verdict.PUBLISH,
+        _CHECKS.c.failure.is_(None),
+    )
+)
 
 
 def caution(patience: Patience, member_id: int, origin: str, attempt: bool) -> Caution | None:
@@ -33,8 +48,4 @@ def caution(patience: Patience, member_id: int, origin: str, attempt: bool) -> C
 
 def attempts(member_id: int) -> int:
     """How many of the member's latest uploads were refused or held, or would have been."""
-    since = now() - WITHIN
-    tried = sa.select(sa.func.count()).select_from(Check).join(Picture, Check.picture_id == Picture.id)
-    tried = tried.where(Picture.member_id == member_id, Picture.created > since, Check.occasion == Occasion.UPLOAD)
-    # What could not be compared says nothing about the member.
-    return db.session.scalar(tried.where(Check.verdict != Verdict.PUBLISH, Check.failure.is_(None))) or 0
+    return int(db.session.execute(_ATTEMPTS, {"member": member_id, "since": now() - WITHIN}).scalar_one())

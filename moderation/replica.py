@@ -2,13 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 
-from .database import db
+from .database import db, glance
 from .fingerprint import Fingerprint
 from .matching import Hit, Matcher, Policy
 from .models import Counter
@@ -49,23 +48,6 @@ class Moment(NamedTuple):
 def moment(name: str) -> Moment:
     """That of the list in the database now."""
     return Moment(*db.session.execute(_NOW, {"list": name}).one())
-
-
-def _glance(name: str) -> Moment | None:
-    """The committed moment, asked of the driver itself; None where that cannot say.
-
-    Every check of a picture asks, nearly always to hear that nothing has changed: by SQLAlchemy it takes several times
-    as long. Raises as SQLAlchemy does where there is no connection, so that nobody waits for one twice.
-    """
-    with db.engine.connect() as connection:
-        try:
-            with closing(connection.connection.cursor()) as cursor:
-                # Drivers differ in how they take parameters; the name is one of those above.
-                cursor.execute(f"SELECT epoch, version FROM {_COUNTERS.name} WHERE name = '{name}'")  # noqa: S608
-                row = cursor.fetchone()
-        except Exception:  # Drivers have their own kinds. Who asks again in the usual way is told what it is.
-            return None
-    return Moment(*row) if row else None
 
 
 @dataclass(frozen=True)
@@ -109,7 +91,7 @@ class Replica:
         return self._version
 
     def catch_up(self) -> None:
-        if _glance(self.counter) == (self._epoch, self._version):
+        if glance(_NOW, {"list": self.counter}) == (self._epoch, self._version):
             return
         # On a connection of its own, to see only what is committed: a row that
         # is rolled back later must never enter the copy.

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 
-from moderation import blocklist, replica
+from moderation import blocklist, database, replica
 from moderation.app import create_app
 from moderation.blocklist import pack
 from moderation.context import parts as current_parts
@@ -104,22 +104,22 @@ def another_list(name: str, version: int) -> None:
 def counted() -> Iterator[list[str]]:
     """The statements that reach the database meanwhile, those that go past SQLAlchemy among them."""
     statements: list[str] = []
-    glance = replica._glance
+    glance = replica.glance
 
-    def glanced(name: str) -> replica.Moment | None:
-        statements.append("counters, by the driver")
-        return glance(name)
+    def glanced(query: sa.Select, values: dict[str, str]) -> tuple | None:
+        statements.append(str(query))
+        return glance(query, values)
 
     def note(_connection, _cursor, statement: str, *_more: object) -> None:
         if not statement.startswith("BEGIN"):
             statements.append(statement)
 
     sa.event.listen(db.engine, "before_cursor_execute", note)
-    replica._glance = glanced
+    replica.glance = glanced
     try:
         yield statements
     finally:
-        replica._glance = glance
+        replica.glance = glance
         sa.event.remove(db.engine, "before_cursor_execute", note)
 
 
@@ -364,7 +364,7 @@ def test_a_change_of_one_list_is_no_matter_to_the_other(parts, block, show):
 
 
 def test_a_list_is_asked_in_the_usual_way_where_the_driver_cannot_say(parts, block, monkeypatch):
-    monkeypatch.setattr(replica, "_glance", lambda _name: None)
+    monkeypatch.setattr(database, "_compiled", lambda *_: sa.text("SELECT nothing FROM nowhere").compile())
     entry = block(1)
     assert found(parts.blocklist, 1) == [entry]
     block(2)
