@@ -45,6 +45,12 @@ db = SQLAlchemy(model_class=Base, session_options={"class_": Session, "expire_on
 BUSY_SECONDS = 20
 """How long one writer waits for another."""
 
+CACHED = 512
+"""Kilobytes of an SQLite file that a connection keeps: each thread has one, and the system keeps the file anyway."""
+
+STATEMENTS = 24
+"""Prepared statements that a connection keeps: each may take tens of kilobytes."""
+
 CONNECT_SECONDS = 5
 """How long to wait for a PostgreSQL server that does not answer."""
 
@@ -69,7 +75,7 @@ def engine_options(url: str, durable: bool) -> dict[str, Any]:
         }
     return {
         "hide_parameters": True,  # which a log would show otherwise: hashes of passwords among them
-        "connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None},
+        "connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None, "cached_statements": STATEMENTS},
         "execution_options": {"durable": durable},
     }
 
@@ -92,6 +98,7 @@ def listen(engine: sa.Engine) -> None:
             _to_wal(connection)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            connection.execute(f"PRAGMA cache_size = -{CACHED}")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

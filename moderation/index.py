@@ -109,6 +109,11 @@ class Column(Generic[Scalar]):
         rest.extend(self.values[count:])
         return rest
 
+    def keep(self, places: npt.NDArray[np.int64]) -> None:
+        """Only the values at those places."""
+        self._room = self.values[places]
+        self._length = len(places)
+
     def extend(self, values: npt.NDArray[Scalar]) -> None:
         end = self._length + len(values)
         if end > len(self._room):

@@ -161,6 +161,9 @@ def verified(hit: Hit, blocked: Fingerprint, asked: Fingerprint) -> Hit:
 
 _ONE_KIND = np.zeros(len(COMPARABLE), np.int64)
 
+ROOM = 4_096
+"""So many rows may be of dropped fingerprints, and twice as many as there are others, before they are cleared away."""
+
 
 class Matcher:
     """Fingerprints by id, and which of them one comes near to. Not for several threads at once.
@@ -174,12 +177,15 @@ class Matcher:
     ) -> None:
         self._kinds = kinds
         self._swapped = known_are_uploads
+        self._make = make
         comparable = COMPARABLE.T if known_are_uploads else COMPARABLE
-        self._engines = []
-        for kind in range(int(kinds.max()) + 1):
-            mine = comparable[kinds == kind], (comparable & BOTH_DIRECT)[kinds == kind]
-            self._engines.append((make(), *(one.any(axis=0) for one in mine)))
+        of_kind = [kinds == kind for kind in range(int(kinds.max()) + 1)]
+        self._engines = [make() for _ in of_kind]
+        self._asks, self._asks_directly = (
+            [which[mine].any(axis=0) for mine in of_kind] for which in (comparable, comparable & BOTH_DIRECT)
+        )
         # One row a view; the engine answers with row numbers. A dropped fingerprint's rows stay, with owner -1.
+        self._dropped = 0
         self._owner: Column[np.int64] = Column(np.int64)
         self._dhash: Column[np.uint64] = Column(np.uint64)
         self._view: Column[np.uint8] = Column(np.uint8)
@@ -217,7 +223,7 @@ class Matcher:
             self._box.extend(views["box"])
             self._phash.extend(views["phash"])
             self._weak.extend(np.repeat([one.weak for _, one in coded], counts))
-            self._index(views, np.arange(first, first + len(views)))
+            self._index(first)
             ends = (first + np.cumsum(counts)).tolist()
             for (id_, _), count, end in zip(coded, counts, ends, strict=True):
                 self._rows[id_] = range(end - count, end)
@@ -229,6 +235,8 @@ class Matcher:
                     same.add(id_)
                 elif same != id_:
                     self._by_pixels[one.pixels] = {same, id_}
+        if self._dropped > ROOM + 2 * (len(self._owner) - self._dropped):
+            self._clear_away()
 
     def _has(self, id_: int, one: Fingerprint) -> bool:
         rows = self._rows.get(id_)
@@ -254,6 +262,7 @@ class Matcher:
                 del self._by_pixels[pixels]
         rows = self._rows.pop(id_, range(0))
         self._owner.values[rows.start : rows.stop] = -1
+        self._dropped += len(rows)
 
     def near(self, asked: Fingerprint, policy: Policy, by_hash: bool = True, direct: bool = False) -> list[Hit]:
         """Every known fingerprint that is a candidate, once each, in its gravest pair of views; gravest, nearest first.
@@ -266,17 +275,30 @@ class Matcher:
             best[id_] = Hit(id_, 0, 0, 0, 0, identical=True)
         return sorted(best.values(), key=lambda hit: (-policy.verdict(hit).gravity, hit.rank, hit.id))
 
-    def _index(self, views: npt.NDArray[np.void], rows: npt.NDArray[np.int64]) -> None:
-        kinds = self._kinds[views["view"]]
-        for kind, (engine, *_) in enumerate(self._engines):
-            mine = kinds == kind
-            if mine.any():
-                engine.extend(views["dhash"][mine], rows[mine])
+    def _index(self, first: int) -> None:
+        """Have the engines know the rows from that one on."""
+        kinds, codes = self._kinds[self._view.values[first:]], self._dhash.values[first:]
+        for kind, engine in enumerate(self._engines):
+            mine = np.flatnonzero(kinds == kind)
+            if len(mine):
+                engine.extend(codes[mine], mine + first)
+
+    def _clear_away(self) -> None:
+        """Leave out the rows of dropped fingerprints: a list on which much comes and goes would grow without end."""
+        places = np.flatnonzero(self._owner.values >= 0)
+        for column in (self._owner, self._dhash, self._view, self._box, self._phash, self._weak):
+            column.keep(places)
+        starts = places.searchsorted([rows.start for rows in self._rows.values()]).tolist()
+        moved = zip(self._rows.items(), starts, strict=True)
+        self._rows = {id_: range(start, start + len(rows)) for (id_, rows), start in moved}
+        self._dropped = 0
+        self._engines = [self._make() for _ in self._engines]
+        self._index(0)
 
     def _by_hashes(self, asked: Fingerprint, policy: Policy, direct: bool) -> dict[int, Hit]:
         best: dict[int, tuple[tuple[int, ...], Hit]] = {}
-        for engine, asks, asks_directly in self._engines:
-            views = asked.views[(asks_directly if direct else asks)[asked.views["view"]]]
+        for engine, asks in zip(self._engines, self._asks_directly if direct else self._asks, strict=True):
+            views = asked.views[asks[asked.views["view"]]]
             if not len(views):
                 continue
             which, rows, bits = engine.near_all(views["dhash"], policy.widest)

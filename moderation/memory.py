@@ -25,8 +25,10 @@ def keep_memory() -> None:
 def give_back() -> None:
     """Let the system have what lies unused between blocks in use. Now and then: the next picture asks for some anew.
 
+    What refers to itself in a circle is let go of first: by itself, Python's collector comes by more and more seldom.
     Where the C library is glibc.
     """
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)

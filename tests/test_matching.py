@@ -2,12 +2,14 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moderation import matching
 from moderation.drawing import draw
 from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.index import ScanEngine
@@ -370,6 +372,17 @@ def test_what_is_put_again_as_it_is_takes_no_room_and_anything_else_is_put(match
     assert [found.id for found in matcher.near(other, POLICY)] == [1]
 
 
+def test_a_list_on_which_much_comes_and_goes_does_not_grow(matcher, monkeypatch):
+    monkeypatch.setattr(matching, "ROOM", 50)
+    for id_ in range(1000):
+        matcher.put([(id_, known((id_, 0), (bits(40), 3), pixels=b"%032d" % id_))], weak_by_hash=False)
+        if id_ >= 3:
+            matcher.drop(id_ - 3)
+    assert len(matcher) == 3
+    assert len(matcher._owner) <= 50 + 3 * 8
+    assert {one.id for one in matcher.near(known((bits(40), 3)), WIDE)} == {997, 998, 999}
+
+
 def test_putting_nothing_is_fine(matcher):
     matcher.put([], weak_by_hash=False)
     assert len(matcher) == 0
@@ -387,6 +400,14 @@ prints = st.builds(
 changes = st.lists(st.tuples(st.integers(1, 5), st.none() | prints), max_size=12)
 
 
+@pytest.fixture(scope="module", params=[matching.ROOM, -1000], ids=["", "clearing away at every chance"])
+def room(request) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "ROOM", request.param)
+        yield
+
+
+@pytest.mark.usefixtures("room")
 @pytest.mark.parametrize("name", EVERY_ENGINE)
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(changes=changes, asked=prints, within=st.integers(0, 16), weak_by_hash=st.booleans())
