@@ -22,7 +22,7 @@ README = (PACKAGE.parent / "README.md").read_text()
 
 LAYERS = {
     "pure: no database, no files": (
-        "errors memory passwords canonical weighing luminance borders views verify fingerprint index multi_index "
+        "errors memory passwords luminance canonical weighing borders views verify fingerprint index multi_index "
         "engines matching drawing shield"
     ),
     "storage: no rules": "columns database models filestore instance config settings metrics schema logs",
