@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import cache
+from functools import lru_cache
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -196,7 +196,7 @@ def glance(query: sa.Select[Any], values: dict[str, Any]) -> tuple[Any, ...] | N
         return tuple(row) if row else None
 
 
-@cache
+@lru_cache(maxsize=16)
 def _compiled(query: sa.Select[Any], dialect: sa.Dialect) -> sa.sql.compiler.SQLCompiler:
     return query.compile(dialect=dialect)
 
