@@ -1,6 +1,7 @@
 """Uploads: receive a picture, and the one way on show."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,21 @@ _ON_SHOW = sa.select(_PICTURES.c.id).where(
 RECORDED = 12
 """Candidates of a check that are kept beside those that count: the nearest of the others."""
 
+BESIDE = 8
+"""Threads that encode and store. They stay: OpenCV never gives back some bytes for each thread that it has met."""
+
+_beside: ThreadPoolExecutor
+
+
+def _threads() -> None:
+    """A process that was forked has none of them."""
+    global _beside
+    _beside = ThreadPoolExecutor(BESIDE, "beside")
+
+
+_threads()
+os.register_at_fork(after_in_child=_threads)
+
 
 def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Picture:
     """Judge and keep an upload. Raises `Refusal` if it is no picture that is accepted; then nothing was stored.
@@ -62,9 +78,8 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
     image = parts.decoder.canonical(data)
     # The files before the row: one without a row is swept up later, a row without its file is a broken page. They are
     # encoded, and waited for until they are on the disk, while the picture is fingerprinted.
-    with ThreadPoolExecutor(2) as beside:
-        keeping = [beside.submit(_keep, parts, make, image) for make in (encode, thumbnail)]
-        row = _fingerprinted(image)
+    keeping = [_beside.submit(_keep, parts, make, image) for make in (encode, thumbnail)]
+    row = _fingerprinted(image)
     with _storing():
         file, small = (kept.result() for kept in keeping)
     with writing(settle=False):  # nobody is told of the row before the commit in `publish`
