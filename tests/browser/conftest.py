@@ -23,7 +23,8 @@ from moderation.database import db, writing
 from moderation.models import Counter, Role
 from tests.conftest import PASSWORD, TESTING
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""In this order: the first is the same browser without its window, and takes two thirds of the time."""
 
 FLAGS = [
     "--disable-gpu",
