@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .fingerprint import Fingerprint, blocked_views, distance
-from .index import Column, Engine, ScanEngine
+from .index import Column, Engine, Ids, ScanEngine
 from .luminance import WHOLE_BOX, Box
 from .verify import Agreement, agreement
 from .views import BOTH_DIRECT, COMPARABLE, VIEW, labels, look, unpack_box
@@ -60,6 +60,10 @@ class Hit:
         return labels(self.view, self.asked)
 
 
+Counts = npt.NDArray[np.integer[Any]]
+"""Bits, or numbers of views, of many pairs at once."""
+
+
 class Zone(NamedTuple):
     """How near is near: at most so many bits of the dHash's 64 and of the pHash's 256."""
 
@@ -68,6 +72,9 @@ class Zone(NamedTuple):
 
     def has(self, hit: Hit) -> bool:
         return hit.dhash <= self.dhash and hit.phash <= self.phash
+
+    def has_each(self, dhash: Counts, phash: Counts) -> npt.NDArray[np.bool_]:
+        return (dhash <= self.dhash) & (phash <= self.phash)
 
 
 _REFUSE = Zone(10, 40)
@@ -110,6 +117,14 @@ class Policy:
         if self.refuse.has(hit):
             return Verdict.REFUSE
         return Verdict.HOLD if self.hold.has(hit) else Verdict.PUBLISH
+
+    def gravities(
+        self, dhash: Counts, phash: Counts, direct: npt.NDArray[np.bool_], weak: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """The gravity of `verdict` for many hits at once whose pixels nobody has looked at."""
+        refuse = direct & self.refuse.has_each(dhash, phash)
+        hold = np.where(direct, self.hold.has_each(dhash, phash), self.strict.has_each(dhash, phash))
+        return np.add(refuse & ~weak, hold, dtype=np.int64)  # whatever refuses would hold, too
 
     def _by_pixels(self, hit: Hit) -> Verdict:
         if hit.agreement is None or not hit.agreement.telling:
@@ -296,29 +311,50 @@ class Matcher:
         self._index(0)
 
     def _by_hashes(self, asked: Fingerprint, policy: Policy, direct: bool) -> dict[int, Hit]:
-        best: dict[int, tuple[tuple[int, ...], Hit]] = {}
+        found = []
         for engine, asks in zip(self._engines, self._asks_directly if direct else self._asks, strict=True):
-            views = asked.views[asks[asked.views["view"]]]
-            if not len(views):
+            places = np.flatnonzero(asks[asked.views["view"]])
+            if not len(places):
                 continue
-            which, rows, bits = engine.near_all(views["dhash"], policy.widest)
+            which, rows, bits = engine.near_all(asked.views["dhash"][places], policy.widest)
             if not len(rows):
                 continue
-            owners, theirs, ours = self._owner.values[rows], self._view.values[rows], views["view"][which]
-            pair = (ours, theirs) if self._swapped else (theirs, ours)
-            keep = (owners >= 0) & COMPARABLE[pair]
+            which = places[which]
+            views = self._views(rows, which, asked)
+            keep = (self._owner.values[rows] >= 0) & COMPARABLE[views]
             if direct:
-                keep &= BOTH_DIRECT[pair]
-            keep = np.flatnonzero(keep)
-            which, rows, bits = which[keep], rows[keep], bits[keep]
-            phash = distance(self._phash.values[rows], views["phash"][which])
-            close = np.flatnonzero(phash + 2 * bits <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash))
-            for place in close.tolist():
-                hit = self._hit(int(rows[place]), views[which[place]], int(bits[place]), int(phash[place]), asked.weak)
-                gravity = _gravity(policy, hit)
-                if hit.id not in best or gravity > best[hit.id][0]:
-                    best[hit.id] = gravity, hit
-        return {id_: hit for id_, (_, hit) in best.items()}
+                keep &= BOTH_DIRECT[views]
+            (kept,) = keep.nonzero()
+            which, rows, bits = which[kept], rows[kept], bits[kept]
+            phash = distance(self._phash.values[rows], asked.views["phash"][which])
+            close = phash + 2 * bits <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash)
+            if close.any():
+                found.append((which[close], rows[close], bits[close], phash[close]))
+        return self._gravest(asked, policy, found) if found else {}
+
+    def _gravest(self, asked: Fingerprint, policy: Policy, found: list[tuple[Ids, Ids, Ids, Ids]]) -> dict[int, Hit]:
+        """Of the pairs of views of each fingerprint: places of the upload's, rows, and bits of both hashes.
+
+        Of pairs that refuse anyway, the plainest counts, because people are told of it; else the nearest.
+        """
+        which, rows, dhash, phash = (np.concatenate(part) for part in zip(*found, strict=True))
+        owners, views = self._owner.values[rows], self._views(rows, which, asked)
+        gravity = policy.gravities(dhash, phash, BOTH_DIRECT[views], self._weak.values[rows] | asked.weak)
+        exotic, rank = np.maximum(*views), phash + 2 * dhash
+        refused = np.where(gravity == Verdict.REFUSE.gravity, exotic, 0)
+        order = np.lexsort((exotic, rank, refused, -gravity, owners))
+        firsts = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
+        return {
+            int(owners[place]): self._hit(
+                int(rows[place]), asked.views[which[place]], int(dhash[place]), int(phash[place]), asked.weak
+            )
+            for place in firsts.tolist()
+        }
+
+    def _views(self, rows: Ids, which: Ids, asked: Fingerprint) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """By pair, the blocked picture's view and the upload's."""
+        theirs, ours = self._view.values[rows], asked.views["view"][which]
+        return (ours, theirs) if self._swapped else (theirs, ours)
 
     def _hit(self, row: int, ours: np.void, dhash: int, phash: int, weak: bool) -> Hit:
         views = int(self._view.values[row]), int(ours["view"])
@@ -327,10 +363,3 @@ class Matcher:
             views, boxes = views[::-1], boxes[::-1]
         weak = weak or bool(self._weak.values[row])
         return Hit(int(self._owner.values[row]), *views, dhash, phash, boxes, weak=weak)
-
-
-def _gravity(policy: Policy, hit: Hit) -> tuple[int, ...]:
-    """Of pairs of views that refuse anyway, the plainest counts, because people are told of it; else the nearest."""
-    verdict = policy.verdict(hit)
-    plain = -max(hit.view, hit.asked)
-    return verdict.gravity, plain if verdict is Verdict.REFUSE else 0, -hit.rank, plain
