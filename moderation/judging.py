@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -37,6 +39,16 @@ SAME = Zone(5, 24)
 SAME_SHARE, SAME_CORRELATION = 0.99, 0.97
 """... and so far their pixels agree, because something could be laid over a known-good picture. On photographs that
 refuses all but one in forty where 4 % of the picture are covered, and takes every one that is only saved again."""
+
+
+# On the tables rather than the classes, and put together once: every picture that is near one asks.
+_ENTRIES, _DECISIONS = (cast(sa.Table, model.__table__) for model in (Entry, Decision))
+_ESCALATED = (
+    sa.select(_ENTRIES.c.id)
+    .where(_ENTRIES.c.decision_id == _DECISIONS.c.id, _DECISIONS.c.kind == Kind.ESCALATE)
+    .where(_ENTRIES.c.id.in_(sa.bindparam("counting", expanding=True)))
+    .limit(1)
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +91,7 @@ def allowed(parts: Parts, asked: Fingerprint) -> list[int]:
 def near_escalated(hits: list[Hit], policy: Policy) -> bool:
     """Whether one of those that count is a hit on an escalated picture."""
     counting = [hit.id for hit in hits if policy.verdict(hit) is not Verdict.PUBLISH]
-    apart = sa.select(Entry.id).join(Entry.decision).where(Entry.id.in_(counting), Decision.kind == Kind.ESCALATE)
-    return db.session.scalars(apart.limit(1)).first() is not None
+    return db.session.execute(_ESCALATED, {"counting": counting}).first() is not None
 
 
 def copies(parts: Parts, blocked: Fingerprint, direct: bool, down: bool = False) -> Iterator[Hit]:
@@ -153,11 +164,17 @@ def _fingerprints(of: type[Entry] | type[Picture] | type[KnownGood], ids: list[i
     """The fingerprints of blocklist entries, pictures or known-good ones, with their luminances."""
     if not ids:
         return {}
-    row = FingerprintRow
-    columns = (of.id, row.views, row.detail, row.pixels, row.recipe, row.aspect, row.luminance)
-    found = sa.select(*columns).join(row, of.fingerprint_id == row.id).where(of.id.in_(ids))
     # On a connection of its own: the copy of the list has just caught up, maybe with a row later than what this
     # session has begun to read.
     with db.engine.connect() as connection:
-        prints = {row[0]: Fingerprint.unpack(*row[1:]) for row in connection.execute(found)}
+        rows = connection.execute(_fingerprints_of(cast(sa.Table, of.__table__)), {"ids": ids})
+        prints = {row[0]: Fingerprint.unpack(*row[1:]) for row in rows}
     return {id_: print_ for id_, print_ in prints.items() if print_.luminance is not None}
+
+
+@cache
+def _fingerprints_of(those: sa.Table) -> sa.Select[tuple[Any, ...]]:
+    row = cast(sa.Table, FingerprintRow.__table__).c
+    columns = (those.c.id, row.views, row.detail, row.pixels, row.recipe, row.aspect, row.luminance)
+    ids: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
+    return sa.select(*columns).where(those.c.fingerprint_id == row.id, those.c.id.in_(ids))
