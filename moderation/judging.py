@@ -41,12 +41,13 @@ SAME_SHARE, SAME_CORRELATION = 0.99, 0.97
 refuses all but one in forty where 4 % of the picture are covered, and takes every one that is only saved again."""
 
 
-# On the tables rather than the classes, and put together once: every picture that is near one asks.
+# On the tables rather than the classes, and put together once: every picture near an entry asks, and the classes take
+# longer than the database.
 _ENTRIES, _DECISIONS = (cast(sa.Table, model.__table__) for model in (Entry, Decision))
 _ESCALATED = (
     sa.select(_ENTRIES.c.id)
     .where(_ENTRIES.c.decision_id == _DECISIONS.c.id, _DECISIONS.c.kind == Kind.ESCALATE)
-    .where(_ENTRIES.c.id.in_(sa.bindparam("counting", expanding=True)))
+    .where(_ENTRIES.c.id.in_(sa.bindparam("counting", type_=sa.Integer, expanding=True)))
     .limit(1)
 )
 
@@ -167,14 +168,14 @@ def _fingerprints(of: type[Entry] | type[Picture] | type[KnownGood], ids: list[i
     # On a connection of its own: the copy of the list has just caught up, maybe with a row later than what this
     # session has begun to read.
     with db.engine.connect() as connection:
-        rows = connection.execute(_fingerprints_of(cast(sa.Table, of.__table__)), {"ids": ids})
+        rows = connection.execute(_wanted(of), {"ids": ids})
         prints = {row[0]: Fingerprint.unpack(*row[1:]) for row in rows}
     return {id_: print_ for id_, print_ in prints.items() if print_.luminance is not None}
 
 
 @cache
-def _fingerprints_of(those: sa.Table) -> sa.Select[tuple[Any, ...]]:
-    row = cast(sa.Table, FingerprintRow.__table__).c
-    columns = (those.c.id, row.views, row.detail, row.pixels, row.recipe, row.aspect, row.luminance)
-    ids: sa.BindParameter[int] = sa.bindparam("ids", expanding=True)
-    return sa.select(*columns).where(those.c.fingerprint_id == row.id, those.c.id.in_(ids))
+def _wanted(of: type[Entry] | type[Picture] | type[KnownGood]) -> sa.Select[tuple[Any, ...]]:
+    those, prints = (cast(sa.Table, model.__table__).c for model in (of, FingerprintRow))
+    columns = (prints.views, prints.detail, prints.pixels, prints.recipe, prints.aspect, prints.luminance)
+    ids = sa.bindparam("ids", type_=sa.Integer, expanding=True)
+    return sa.select(those.id, *columns).where(those.fingerprint_id == prints.id, those.id.in_(ids))

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .fingerprint import Fingerprint, blocked_views, distance
-from .index import Column, Engine, Ids, ScanEngine
+from .index import Column, Distances, Engine, Ids, ScanEngine
 from .luminance import WHOLE_BOX, Box
 from .verify import Agreement, agreement
 from .views import BOTH_DIRECT, COMPARABLE, VIEW, labels, look, unpack_box
@@ -60,10 +60,6 @@ class Hit:
         return labels(self.view, self.asked)
 
 
-Counts = npt.NDArray[np.integer[Any]]
-"""Bits, or numbers of views, of many pairs at once."""
-
-
 class Zone(NamedTuple):
     """How near is near: at most so many bits of the dHash's 64 and of the pHash's 256."""
 
@@ -73,7 +69,7 @@ class Zone(NamedTuple):
     def has(self, hit: Hit) -> bool:
         return hit.dhash <= self.dhash and hit.phash <= self.phash
 
-    def has_each(self, dhash: Counts, phash: Counts) -> npt.NDArray[np.bool_]:
+    def has_each(self, dhash: Distances, phash: Distances) -> npt.NDArray[np.bool_]:
         return (dhash <= self.dhash) & (phash <= self.phash)
 
 
@@ -119,7 +115,7 @@ class Policy:
         return Verdict.HOLD if self.hold.has(hit) else Verdict.PUBLISH
 
     def gravities(
-        self, dhash: Counts, phash: Counts, direct: npt.NDArray[np.bool_], weak: npt.NDArray[np.bool_]
+        self, dhash: Distances, phash: Distances, direct: npt.NDArray[np.bool_], weak: npt.NDArray[np.bool_]
     ) -> npt.NDArray[np.int64]:
         """The gravity of `verdict` for many hits at once whose pixels nobody has looked at."""
         refuse = direct & self.refuse.has_each(dhash, phash)
@@ -332,24 +328,26 @@ class Matcher:
                 found.append((which[close], rows[close], bits[close], phash[close]))
         return self._gravest(asked, policy, found) if found else {}
 
-    def _gravest(self, asked: Fingerprint, policy: Policy, found: list[tuple[Ids, Ids, Ids, Ids]]) -> dict[int, Hit]:
-        """Of the pairs of views of each fingerprint: places of the upload's, rows, and bits of both hashes.
+    def _gravest(
+        self, asked: Fingerprint, policy: Policy, found: list[tuple[Ids, Ids, Distances, Distances]]
+    ) -> dict[int, Hit]:
+        """The hit of each fingerprint in its gravest pair of views.
 
-        Of pairs that refuse anyway, the plainest counts, because people are told of it; else the nearest.
+        `found` has, in parts, places among the views asked with, rows, and bits of both hashes. Of pairs that refuse
+        anyway, the plainest counts, because people are told of it; else the nearest.
         """
         which, rows, dhash, phash = (np.concatenate(part) for part in zip(*found, strict=True))
         owners, views = self._owner.values[rows], self._views(rows, which, asked)
         gravity = policy.gravities(dhash, phash, BOTH_DIRECT[views], self._weak.values[rows] | asked.weak)
         exotic, rank = np.maximum(*views), phash + 2 * dhash
-        refused = np.where(gravity == Verdict.REFUSE.gravity, exotic, 0)
-        order = np.lexsort((exotic, rank, refused, -gravity, owners))
-        firsts = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
-        return {
-            int(owners[place]): self._hit(
-                int(rows[place]), asked.views[which[place]], int(dhash[place]), int(phash[place]), asked.weak
-            )
-            for place in firsts.tolist()
-        }
+        if_refused = np.where(gravity == Verdict.REFUSE.gravity, exotic, 0)
+        order = np.lexsort((exotic, rank, if_refused, -gravity, owners))  # the last key counts first
+        firsts = order[np.flatnonzero(np.diff(owners[order], prepend=-1))].tolist()
+        hits = [
+            self._hit(int(rows[place]), asked.views[which[place]], int(dhash[place]), int(phash[place]), asked.weak)
+            for place in firsts
+        ]
+        return {hit.id: hit for hit in hits}
 
     def _views(self, rows: Ids, which: Ids, asked: Fingerprint) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """By pair, the blocked picture's view and the upload's."""

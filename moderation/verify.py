@@ -111,7 +111,8 @@ def _align(known: _Looks, asked: _Looks) -> tuple[Affines, npt.NDArray[np.bool_]
         live = np.flatnonzero(~lost)
         even = known.even(side, scale)
         target, slopes = even.reshape(len(even), -1)[known.of[live]], _slopes(even)[known.of[live]]
-        source, firmness = asked.even(side, scale), np.eye(6) * side * side * 1e-3
+        source = asked.even(side, scale)
+        firmness = np.eye(6) * side * side * 1e-3  # holds still what the pixels do not tell
         for _ in range(most):
             if not len(live):
                 break
@@ -139,14 +140,14 @@ def _coordinates(side: int) -> Floats:
 
 _PLACES = {side: _coordinates(side) for side in (32, 64, SIDE)}
 
-_PIXELS = {
-    side: (
-        pixels := np.array([[side / 2, 0, (side - 1) / 2], [0, side / 2, (side - 1) / 2], [0, 0, 1]]),
-        np.linalg.inv(pixels),
-    )
-    for side in _PLACES
-}
-"""By side, from those coordinates to pixels and back. OpenCV counts from the middle of the first one."""
+
+def _to_pixels(side: int) -> npt.NDArray[np.float64]:
+    half, middle = side / 2, (side - 1) / 2  # OpenCV counts from the middle of the first pixel
+    return np.array([[half, 0, middle], [0, half, middle], [0, 0, 1]])
+
+
+_PIXELS = {side: (_to_pixels(side), np.linalg.inv(_to_pixels(side))) for side in _PLACES}
+"""By side, from coordinates of -1 to 1 to pixels, and back."""
 
 _PRODUCTS = {side: np.array([x * x, x * y, x, y * y, y, one]).T.copy() for side, (x, y, one) in _PLACES.items()}
 """By side, the products of two coordinates of each pixel: shape (pixels, 6)."""
@@ -213,26 +214,27 @@ _BLURS: dict[tuple[int, float], Floats] = {
 
 def _blurred(images: Floats, scale: float) -> Floats:
     """Blurred by so many pixels. A Gaussian is linear, so that is two products of matrices."""
-    return _along_both(images, *[_BLURS[images.shape[1], scale]] * 2)
+    return _along_both(images, _BLURS[images.shape[1], scale])
 
 
 def _along_both(images: Floats, *matrices: Floats) -> Floats:
-    """Every row, and then every column, times the first, and so on: an even number of matrices."""
+    """The rows, and then the columns, times each of the matrices."""
     for matrix in matrices:
-        count, rows, columns = images.shape
-        # As one matrix: of many small ones, each would be made ready by itself.
-        images = (images.reshape(-1, columns) @ matrix).reshape(count, rows, -1).swapaxes(1, 2)
+        for _ in range(2):
+            count, rows, columns = images.shape
+            # As one matrix: of many small ones, each would be made ready by itself.
+            images = (images.reshape(-1, columns) @ matrix).reshape(count, rows, -1).swapaxes(1, 2)
     return images
 
 
 def _low_frequencies(side: int, scale: float) -> tuple[Floats, Floats]:
-    """What takes a column to the lowest quarter of its frequencies, and from there to the column, blurred.
+    """Two matrices: to the lowest quarter of a row's frequencies, and from there back to the row, blurred.
 
-    The others hardly outlast the blur: less than 0.5 % of each.
+    The other frequencies hardly outlast the blur: less than 0.5 % of each.
     """
     waves = np.cos(np.pi / 2 / side * np.outer(np.arange(side // 4), 2 * np.arange(side) + 1))
-    shares = np.einsum("fi,ij,fj->f", waves, gaussian(side, scale, 2.5), waves) / (waves * waves).sum(axis=1) ** 2
-    return waves.T.astype(np.float32), (shares[:, None] * waves).astype(np.float32)
+    blurred = waves @ gaussian(side, scale, 2.5).T / (waves * waves).sum(axis=1, keepdims=True)
+    return waves.T.astype(np.float32), blurred.astype(np.float32)
 
 
 _LOW = _low_frequencies(SIDE, 8.0)
@@ -240,8 +242,7 @@ _LOW = _low_frequencies(SIDE, 8.0)
 
 def _high(images: Floats) -> Floats:
     """Without what a blur by 8 pixels leaves of them."""
-    down, up = _LOW
-    high: Floats = images - _along_both(images, down, down, up, up)
+    high: Floats = images - _along_both(images, *_LOW)
     return high
 
 

@@ -132,7 +132,7 @@ def addresses_compiled_once() -> None:
 
 
 class TemplatesCompiledOnce(BytecodeCache):
-    """For all apps of a test run: each would compile its own, which is a quarter of what the web tests take."""
+    """For all apps of a test run: to compile them is a quarter of the time that the web tests take."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], CodeType] = {}

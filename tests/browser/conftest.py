@@ -24,7 +24,7 @@ from moderation.models import Counter, Role
 from tests.conftest import PASSWORD, TESTING
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-"""In this order: the first is the same browser without its window, and takes two thirds of the time."""
+"""In this order: the first is the same browser built without windows, in which tests take two thirds of the time."""
 
 FLAGS = [
     "--disable-gpu",

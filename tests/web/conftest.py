@@ -39,8 +39,8 @@ class Browser:
     def upload(self, picture: bytes, name: str = "holiday.jpg") -> TestResponse:
         return self.post("/picture", picture=FileStorage(BytesIO(picture), name))
 
-    def sign_in(self, name: str, password: str = PASSWORD) -> TestResponse:
-        return self.post("/sign-in", name=name, password=password)
+    def sign_in(self, name: str, password: str = PASSWORD, follow: bool = True) -> TestResponse:
+        return self.post("/sign-in", follow, name=name, password=password)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def sign_in(app: Flask, person: Callable[..., int]) -> Callable[..., Browser]:
     def enter(name: str, role: Role = Role.MEMBER) -> Browser:
         person(name, role)
         browser = Browser(app)
-        answer = browser.post("/sign-in", follow=False, name=name, password=PASSWORD)
+        answer = browser.sign_in(name, follow=False)
         assert answer.status_code == 302, answer.text
         return browser
 
