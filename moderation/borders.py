@@ -16,19 +16,24 @@ def trimmed_box(levels: Levels) -> Box:
     """The picture without its border: rows and columns of one level each, whatever that is, at the edges."""
     side = len(levels)
     # Mostly the four outermost lines tell.
-    if not _level(np.stack([levels[0], levels[-1], levels[:, 0], levels[:, -1]]).astype(np.int16)).any():
+    lines = _level(np.stack([levels[0], levels[-1], levels[:, 0], levels[:, -1]]).astype(np.int16))
+    if not lines.any():
         return WHOLE_BOX
     plain = levels.astype(np.int16)
-    top, bottom = _plain_edges(plain)
-    left, right = _plain_edges(plain[top:bottom].T)
+    top, bottom = _plain_edges(plain, lines[:2])
+    left, right = _plain_edges(plain[top:bottom].T, lines[2:] if (top, bottom) == (0, side) else None)
     if (left, right) != (0, side):
         top, bottom = _plain_edges(plain[:, left:right])
     return left / side, top / side, right / side, bottom / side
 
 
-def _plain_edges(rows: npt.NDArray[np.int16]) -> tuple[int, int]:
-    """From and to where the rows are more than border; all of them where no more than border is seen."""
-    above, below = _plain(rows), _plain(rows[::-1])
+def _plain_edges(rows: npt.NDArray[np.int16], outermost: npt.NDArray[np.bool_] | None = None) -> tuple[int, int]:
+    """From and to where the rows are more than border; all of them where no more than border is seen.
+
+    `outermost` says of the first and of the last row whether it is of one level, where that is known.
+    """
+    first, last = _level(rows[[0, -1]]) if outermost is None else outermost
+    above, below = _plain(rows) if first else 0, _plain(rows[::-1]) if last else 0
     nothing = above == below == _most(rows)
     return (0, len(rows)) if nothing else (above, len(rows) - below)
 
@@ -39,13 +44,12 @@ def _most(rows: npt.NDArray[np.int16]) -> int:
 
 
 def _plain(rows: npt.NDArray[np.int16]) -> int:
-    """How many rows from the first on are of one level, each."""
-    most, start, step = _most(rows), 0, 1
-    while start < most:
+    """How many rows from the first on are of one level, each; the first one is."""
+    most, step = _most(rows), 16
+    for start in range(1, most, step):
         plain = _level(rows[start : min(most, start + step)])
         if not plain.all():
             return start + int(plain.argmin())
-        start, step = start + step, 16  # mostly the first one tells
     return most
 
 

@@ -315,7 +315,10 @@ def _part_hashes(fine: Levels, boxes: list[Box], even: Levels) -> tuple[npt.NDAr
     The parts themselves are not made: cutting them out is linear too.
     """
     levels = fine.astype(np.float32)
-    band = {down: _of_part(*down)[_DOWN] @ levels for down in {(top, bottom) for _, top, _, bottom in boxes}}
+    downs = list(dict.fromkeys((top, bottom) for _, top, _, bottom in boxes))
+    # All in one product: for each by itself, the luminance would be made ready anew.
+    bands = np.concatenate([_of_part(*down)[_DOWN] for down in downs]) @ levels
+    band = dict(zip(downs, bands.reshape(len(downs), -1, FINE_SIDE), strict=True))
     sums = [band[top, bottom] @ _of_part(left, right)[_ACROSS].T for left, top, right, bottom in boxes]
     sums.append(band[0, 1] @ _of_part(0, 1)[_ACROSS, ::-1].T)
     sums.append(_OF_EVEN[_DOWN] @ even.astype(np.float32) @ _OF_EVEN[_ACROSS].T)
