@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -68,16 +69,21 @@ def restore(entry: Entry) -> None:
 
 def pack(print_: Fingerprint) -> FingerprintRow:
     """The row that a fingerprint is stored as."""
+    return FingerprintRow(**columns(print_))
+
+
+def columns(print_: Fingerprint) -> dict[str, Any]:
+    """What is in that row, by column."""
     if print_.luminance is None:
         raise ValueError("A fingerprint is stored with its luminance.")
-    return FingerprintRow(
-        recipe=print_.recipe,
-        views=print_.views.tobytes(),
-        detail=print_.detail,
-        aspect=print_.aspect,
-        luminance=print_.luminance.tobytes(),
-        pixels=print_.pixels,
-    )
+    return {
+        "recipe": print_.recipe,
+        "views": print_.views.tobytes(),
+        "detail": print_.detail,
+        "aspect": print_.aspect,
+        "luminance": print_.luminance.tobytes(),
+        "pixels": print_.pixels,
+    }
 
 
 def unpack(row: FingerprintRow) -> Fingerprint:

@@ -13,8 +13,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from PIL import Image
 
-from . import metrics, probing
-from .blocklist import pack, unpack
+from . import blocklist, metrics, probing
 from .canonical import canonical, encode, thumbnail
 from .columns import now
 from .database import db, writing
@@ -40,12 +39,15 @@ from .replica import PICTURES, bump
 log = logging.getLogger(__name__)
 
 # On the tables rather than the classes: every upload asks, for which a class takes ten times as long as the database.
-_ACCOUNTS, _EXEMPTIONS, _CHECKS, _PICTURES = (
-    cast(sa.Table, model.__table__) for model in (Account, Exemption, Check, Picture)
+_ACCOUNTS, _EXEMPTIONS, _CHECKS, _PICTURES, _PRINTS = (
+    cast(sa.Table, model.__table__) for model in (Account, Exemption, Check, Picture, FingerprintRow)
 )
 _DEACTIVATED = sa.select(_ACCOUNTS.c.deactivated).where(_ACCOUNTS.c.id == sa.bindparam("member"))
 _EXEMPT = sa.select(_EXEMPTIONS.c.entry_id).where(_EXEMPTIONS.c.picture_id == sa.bindparam("picture"))
 _CHECKED = sa.select(_CHECKS.c.id).where(_CHECKS.c.picture_id == sa.bindparam("picture")).limit(1)
+_PRINT = sa.select(*(_PRINTS.c[name] for name in ("views", "detail", "pixels", "recipe", "aspect", "luminance"))).where(
+    _PICTURES.c.id == sa.bindparam("picture"), _PRINTS.c.id == _PICTURES.c.fingerprint_id
+)
 _ON_SHOW = sa.select(_PICTURES.c.id).where(
     _PICTURES.c.member_id == sa.bindparam("member"), _PICTURES.c.status == Status.PUBLISHED
 )
@@ -79,27 +81,25 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
     # The files before the row: one without a row is swept up later, a row without its file is a broken page. They are
     # encoded, and waited for until they are on the disk, while the picture is fingerprinted.
     keeping = [_beside.submit(_keep, parts, make, image) for make in (encode, thumbnail)]
-    row = _fingerprinted(image)
+    print_ = _fingerprinted(image)
     with _storing():
         file, small = (kept.result() for kept in keeping)
     with writing(settle=False):  # nobody is told of the row before the commit in `publish`
         version = bump(PICTURES)
         if db.session.execute(_DEACTIVATED, {"member": member_id}).scalar_one():  # or erased, since the request began
             raise Refusal("This account is closed.")
-        picture = Picture(
-            member_id=member_id,
-            status=Status.PENDING,
-            fingerprint=row,
-            file=file,
-            thumbnail=small,
-            width=image.width,
-            height=image.height,
-            lease=now() + parts.lease,
-            version=version,
-        )
-        db.session.add(picture)
-        db.session.flush()
-        picture_id = picture.id
+        picture = {
+            "member_id": member_id,
+            "status": Status.PENDING,
+            "fingerprint_id": print_ and _inserted(_PRINTS, blocklist.columns(print_)),
+            "file": file,
+            "thumbnail": small,
+            "width": image.width,
+            "height": image.height,
+            "lease": now() + parts.lease,
+            "version": version,
+        }
+        picture_id = _inserted(_PICTURES, picture)
     if not (parts.store.has(file) and parts.store.has(small)):
         # They were another picture's too, and deleted with that one before our row said that it needs them.
         with _storing():
@@ -108,9 +108,14 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
     return publish(parts, picture_id, origin)
 
 
-def _fingerprinted(image: Image.Image) -> FingerprintRow | None:
+def _inserted(table: sa.Table, values: dict[str, Any]) -> int:
+    """The id of a new row."""
+    return cast(int, db.session.execute(table.insert().returning(table.c.id), values).scalar_one())
+
+
+def _fingerprinted(image: Image.Image) -> Fingerprint | None:
     try:
-        return pack(fingerprint(image))
+        return fingerprint(image)
     except Exception:
         log.exception("An upload could not be fingerprinted; it will be held.")
         return None
@@ -194,7 +199,7 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
             "failure": failure,
             "caution": why,
         }
-        check_id = db.session.execute(_CHECKS.insert().returning(_CHECKS.c.id), check).scalar_one()
+        check_id = _inserted(_CHECKS, check)
         if found.hits:
             db.session.execute(sa.insert(Match), _matches(found.hits, parts.policy, checked, check_id))
     metrics.checked(occasion, verdict, milliseconds / 1000, failure is not None)
@@ -234,14 +239,14 @@ def _committed_fingerprint(parts: Parts, picture_id: int) -> Fingerprint:
 
     It is committed before it is compared, like the picture itself, so that a sweep finds it from here on.
     """
-    picture = get(picture_id)
-    if picture.fingerprint is not None:
-        return unpack(picture.fingerprint)
-    made = fingerprint(canonical(parts.store.get(picture.file)))
+    stored = db.session.execute(_PRINT, {"picture": picture_id}).first()
+    if stored is not None:
+        return Fingerprint.unpack(*stored)
+    made = fingerprint(canonical(parts.store.get(get(picture_id).file)))
     with writing():
         version = bump(PICTURES)
         picture = get(picture_id)
-        picture.fingerprint, picture.version = pack(made), version
+        picture.fingerprint, picture.version = blocklist.pack(made), version
     return made
 
 
