@@ -10,10 +10,14 @@ from io import BytesIO
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from .errors import Refusal, TooLarge, Unreadable
-from .luminance import halved
+from .luminance import as_levels, halved
+
+Pixels = npt.NDArray[np.uint8]
+"""A picture's pixels: rows by columns, by 3 channels where it is in colour."""
 
 # The size is checked against `Limits` before anything is decoded, with a sentence for the person.
 Image.MAX_IMAGE_PIXELS = None
@@ -92,21 +96,20 @@ def grey(
         return _upright(shown, decoded.orientation), size
 
 
-def encode(image: Image.Image) -> bytes:
-    """The canonical picture as the JPEG file that is stored and served."""
-    return _jpeg(image, quality=88)
+def encode(image: Image.Image | Pixels) -> bytes:
+    """The canonical picture, or its pixels, as the JPEG file that is stored and served."""
+    return _jpeg(np.asarray(image), quality=88)
 
 
-def thumbnail(image: Image.Image) -> bytes:
-    """The canonical picture as a small JPEG file, at most `THUMBNAIL_SIDE` pixels a side."""
-    return _jpeg(_fit(image, THUMBNAIL_SIDE), quality=80)
+def thumbnail(image: Image.Image | Pixels) -> bytes:
+    """The same as a small JPEG file, at most `THUMBNAIL_SIDE` pixels a side."""
+    return _jpeg(_fitted(np.asarray(image), THUMBNAIL_SIDE), quality=80)
 
 
-def _jpeg(image: Image.Image, quality: int) -> bytes:
+def _jpeg(pixels: Pixels, quality: int) -> bytes:
     # Byte for byte what Pillow makes of it, which lets no other thread run meanwhile.
-    pixels = np.asarray(image)
     if pixels.ndim == 3:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+        pixels = as_levels(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     return cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1].tobytes()
 
 
@@ -242,12 +245,20 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 def _fit(image: Image.Image, side: int) -> Image.Image:
     """The picture with its longest side at most `side`, a new one whose `info` is empty."""
-    scale = min(1.0, side / max(image.size))
-    size = (max(1, math.floor(image.width * scale + 0.5)), max(1, math.floor(image.height * scale + 0.5)))
-    if size == image.size:
-        fitted = image.copy()
-        fitted.info = {}
-        return fitted
+    if max(image.size) > side:
+        return Image.fromarray(_fitted(np.asarray(image), side))
+    fitted = image.copy()
+    fitted.info = {}
+    return fitted
+
+
+def _fitted(pixels: Pixels, side: int) -> Pixels:
+    """The same of pixels."""
+    height, width = pixels.shape[:2]
+    scale = side / max(width, height)
+    if scale >= 1:
+        return pixels
+    size = (max(1, math.floor(width * scale + 0.5)), max(1, math.floor(height * scale + 0.5)))
     # OpenCV takes an eighth of the time that Pillow does. Its bilinear filter sees two pixels a side, no more.
-    pixels = halved(np.asarray(image)) if scale < 0.5 else np.asarray(image)
-    return Image.fromarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR))
+    small = halved(pixels) if scale < 0.5 else pixels
+    return as_levels(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR))

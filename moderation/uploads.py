@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
+import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 
 from . import blocklist, metrics, probing
-from .canonical import canonical, encode, thumbnail
+from .canonical import Pixels, canonical, encode, thumbnail
 from .columns import now
 from .database import db, writing
 from .errors import Refusal, Unavailable
@@ -80,7 +81,8 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
     image = parts.decoder.canonical(data)
     # The files before the row: one without a row is swept up later, a row without its file is a broken page. They are
     # encoded, and waited for until they are on the disk, while the picture is fingerprinted.
-    keeping = [_beside.submit(_keep, parts, make, image) for make in (encode, thumbnail)]
+    pixels = np.asarray(image)  # once for both: Pillow copies them, and lets no other thread run meanwhile
+    keeping = [_beside.submit(_keep, parts, make, pixels) for make in (encode, thumbnail)]
     print_ = _fingerprinted(image)
     with _storing():
         file, small = (kept.result() for kept in keeping)
@@ -104,7 +106,7 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
         # They were another picture's too, and deleted with that one before our row said that it needs them.
         with _storing():
             for make in (encode, thumbnail):
-                _keep(parts, make, image)
+                _keep(parts, make, pixels)
     return publish(parts, picture_id, origin)
 
 
@@ -121,8 +123,8 @@ def _fingerprinted(image: Image.Image) -> Fingerprint | None:
         return None
 
 
-def _keep(parts: Parts, make: Callable[[Image.Image], bytes], image: Image.Image) -> str:
-    return parts.store.put(make(image))
+def _keep(parts: Parts, make: Callable[[Pixels], bytes], pixels: Pixels) -> str:
+    return parts.store.put(make(pixels))
 
 
 @contextmanager
