@@ -25,7 +25,7 @@ from .models import (
     Picture,
 )
 from .parts import Parts
-from .pictures import COUNTED
+from .pictures import IN_THE_BAR
 from .replica import BLOCKLIST, PICTURES, bump
 from .uploads import publish
 
@@ -76,7 +76,7 @@ def waiting(limit: int) -> Sequence[Appeal]:
     return db.session.scalars(wanted.order_by(Appeal.id).limit(limit)).all()
 
 
-def number_waiting(most: int | None = COUNTED) -> int:
+def number_waiting(most: int | None = IN_THE_BAR) -> int:
     """How many those are, counted no further than that."""
     some = sa.select(Appeal.id).where(*_OPEN).limit(most).subquery()
     return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0

@@ -12,6 +12,9 @@ from .models import Account, Action, Caution, Check, Decision, Entry, Fingerprin
 COUNTED = 1000
 """Counts go so far; beyond it a grid says "999+"."""
 
+IN_THE_BAR = 100
+"""Those on top of every page go so far; beyond it the bar says "99+"."""
+
 _ELSEWHERE = (Status.PENDING, Status.ESCALATED, Status.ERASED)
 
 SHOWS = {
@@ -117,8 +120,8 @@ def held(limit: int) -> Sequence[Picture]:
 
 
 def number_held() -> int:
-    """How many those are, up to `COUNTED`."""
-    some = sa.select(Picture.id).filter_by(status=Status.HELD).limit(COUNTED).subquery()
+    """How many those are, up to `IN_THE_BAR`."""
+    some = sa.select(Picture.id).filter_by(status=Status.HELD).limit(IN_THE_BAR).subquery()
     return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 

@@ -8,9 +8,9 @@ import pytest
 from werkzeug.datastructures import FileStorage
 
 from moderation import review
-from moderation.database import db
+from moderation.database import db, writing
 from moderation.demo import near_miss
-from moderation.models import Picture, Role, Status
+from moderation.models import Appeal, Picture, Role, Status
 from moderation.parts import Parts
 from moderation.uploads import receive
 from tests.conftest import near_copy, status
@@ -43,6 +43,17 @@ def test_a_near_match_is_shown_beside_its_entry_with_the_distance_in_words(held:
     assert 'data-sharp="/blocklist/1/look"' in case
     assert "ana blocked it" in case
     assert 'Near matches <span class="count">1</span>' in case
+
+
+@pytest.mark.parametrize(("number", "said"), [(99, "99"), (100, "99+"), (140, "99+")])
+def test_beyond_99_the_bar_does_not_pretend_to_count(number: int, said: str, ana: int, sign_in: Callable) -> None:
+    with writing():
+        for status_ in [Status.HELD, Status.REFUSED] * number:
+            picture = Picture(member_id=ana, status=status_, file="", thumbnail="", width=1, height=1, version=1)
+            db.session.add(Appeal(picture=picture, text="") if status_ is Status.REFUSED else picture)
+    bar = sign_in("ben", Role.MODERATOR).get("/review/history").text
+    assert f'Near matches <span class="count">{said}</span>' in bar
+    assert f'Appeals <span class="count">{said}</span>' in bar
 
 
 def test_times_are_told_as_how_long_ago_and_exactly_where_the_pointer_rests(held: int, sign_in: Callable) -> None:
