@@ -421,7 +421,7 @@ def room(request) -> Iterator[None]:
 
 @pytest.mark.usefixtures("room")
 @pytest.mark.parametrize("name", EVERY_ENGINE)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(changes=changes, asked=prints, within=st.integers(0, 16), weak_by_hash=st.booleans())
 def test_a_matcher_knows_what_was_put_and_not_dropped_and_nothing_else(name, changes, asked, within, weak_by_hash):
     matcher, there = Matcher(EVERY_ENGINE[name]), {}

@@ -247,10 +247,9 @@ class Interleaved(RuleBasedStateMachine):
         assert half_done() == []
         kinds = [one.kind for one in self.group]
         changing = [one for one in self.group if one.kind not in ALONE]
-        alone = len(changing) == 1 < len(self.group)
-        if not self.killed and alone and changing[0].undoes and not changing[0].declined:
+        if not self.killed and len(changing) == 1 and changing[0].undoes and not changing[0].declined:
             assert not_restored(changing[0].undoes) == []
-            self.stage.counts["restored by undo"] += 1
+            self.stage.counts["restored by undo"] += len(self.group) > 1
         if not self.killed and not {"undo", "restore", "overturn", "release"} & set(kinds):
             for pair in self.windows:
                 assert sum(not one.declined for one in pair) <= 1, "both windows of one moderator had their way"

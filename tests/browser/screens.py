@@ -47,7 +47,6 @@ class Screen:
     act: Callable[[Page], object] = lambda page: None
     whole: bool = True  # to its end, however long it is
     alike: bool = False  # made of what other screens are made of: for the eye alone
-    part: str = "html"  # by selector, what of it is on no other screen
 
 
 def furnish(instance: Path) -> dict[Role | None, Sequence[Screen]]:
@@ -127,11 +126,11 @@ def _screens(
             Screen("grid-decided-small", "/review/?show=decided&size=s", whole=False, alike=True),
             Screen("grid-of-hana", "/review/?show=all&size=m&member=hana", whole=False, alike=True),
             Screen("grid-of-nobody", "/review/?member=nobody", whole=False, alike=True),
-            Screen("grid-arrange", "/review/", _arrange, whole=False, part=".arrange"),
-            Screen("grid-menu", "/review/", _menu, whole=False, part=".menu[open]"),
-            Screen("grid-keys", "/review/", lambda page: page.keyboard.press("?"), whole=False, part="#keys"),
-            Screen("grid-selected", "/review/", _select, whole=False, part="#selection, .card.selected"),
-            Screen("grid-asks", "/review/?show=all", _ask(same), whole=False, part=".ask"),
+            Screen("grid-arrange", "/review/", _arrange, whole=False),
+            Screen("grid-menu", "/review/", _menu, whole=False),
+            Screen("grid-keys", "/review/", lambda page: page.keyboard.press("?"), whole=False),
+            Screen("grid-selected", "/review/", _select, whole=False),
+            Screen("grid-asks", "/review/?show=all", _ask(same), whole=False),
             Screen("grid-hidden", "/review/", lambda page: page.locator("#hide-all").click(), whole=False, alike=True),
             Screen("escalate", f"/review/pictures/{shown}/escalate"),
             Screen("near-matches", "/review/near"),

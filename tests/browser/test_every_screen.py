@@ -34,11 +34,11 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, d
         yield address, screens
 
 
-def findings(page: Page, part: str, scheme: str) -> list[str]:
+def findings(page: Page, scheme: str) -> list[str]:
     # Of what passes it need not list every element.
     options = {"runOnly": RULES[scheme], "resultTypes": ["violations"]}
     axe = Axe() if scheme == "light" else Axe("null")  # its script is there already
-    found = axe.run(page, part, options).response["violations"]
+    found = axe.run(page, options=options).response["violations"]
     return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
@@ -65,13 +65,13 @@ def test_axe_finds_nothing_nothing_overflows_and_no_other_host_is_asked(
             page.goto(screen.path)
             complaints = page.evaluate(INLINE)
             screen.act(page)
-            complaints += findings(page, screen.part, "light") + too_wide(page)
+            complaints += findings(page, "light") + too_wide(page)
             desktop = page.viewport_size
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 complaints += too_wide(page)
             page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-            complaints += findings(page, screen.part, "dark")
+            complaints += findings(page, "dark")
             page.emulate_media(color_scheme="light", reduced_motion="reduce")
             page.set_viewport_size(desktop)
             if complaints:
