@@ -133,21 +133,28 @@ function offer(sentence) {
   fading = setTimeout(() => { undo.hidden = true; }, UNDO_SECONDS * 1000);
 }
 
-undo.addEventListener("submit", async (event) => {
+let takenBack = Promise.resolve();
+
+undo.addEventListener("submit", (event) => {
   event.preventDefault();
   const last = decided.pop();
   undo.hidden = true;
-  if (!last) return;
+  if (last) takenBack = takeBack(last, takenBack);
+});
+
+// One after the other: the answers come in the order of the clicks, and the focus ends where the last one wants it.
+async function takeBack({ picture, answer }, before) {
   const body = new FormData(undo);
-  if (last.picture) body.set("picture", last.picture);
+  if (picture) body.set("picture", picture);
   busy += 1;
   try {
-    const { decision, said } = await last.answer ?? {};
+    await before;
+    const { decision, said } = await answer ?? {};
     if (!decision) return;
     const { card } = await ask(grid.dataset.undo.replace("/0/", `/${decision}/`), { method: "POST", body });
-    if (last.picture && cardOf(last.picture)) {
-      replace(last.picture, card);
-      cardOf(last.picture).focus();
+    if (picture && cardOf(picture)) {
+      replace(picture, card);
+      cardOf(picture).focus();
     }
     say(`Taken back: ${said}`);
   } catch (error) {
@@ -156,7 +163,7 @@ undo.addEventListener("submit", async (event) => {
     busy -= 1;
     look();
   }
-});
+}
 
 // --- the rest is fine ------------------------------------------------------
 
