@@ -39,7 +39,7 @@ class Listed:
 
 def add_file(parts: Parts, data: bytes, name: str, note: str, by_id: int) -> Added:
     """Allow a picture file. Raises `Refusal` if it is no picture that is accepted, or is on the list."""
-    print_ = fingerprint(parts.decoder.canonical(data))
+    print_ = fingerprint(parts.decoder.pixels(data))
     return _add(parts, print_, pack(print_), note, by_id, source=name)
 
 

@@ -72,10 +72,15 @@ def canonical(data: bytes, limits: Limits = Limits(), formats: tuple[str, ...] =
 
     Returns an RGB picture of at most `SIDE` pixels a side. Raises `Unreadable` or `TooLarge`.
     """
+    return Image.fromarray(canonical_pixels(data, limits, formats))
+
+
+def canonical_pixels(data: bytes, limits: Limits = Limits(), formats: tuple[str, ...] = UPLOAD_FORMATS) -> Pixels:
+    """The same as pixels, which is what all that is made from it begins with: Pillow copies them each time."""
     with _reading(data, limits, formats) as image:
         decoded = _decode(image, (SIDE, SIDE), "RGB")
         upright = _upright(_in_srgb(decoded), decoded.orientation)
-        return _fit(upright, SIDE)
+        return _fitted(np.asarray(upright), SIDE)
 
 
 def grey(
@@ -243,17 +248,8 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _fit(image: Image.Image, side: int) -> Image.Image:
-    """The picture with its longest side at most `side`, a new one whose `info` is empty."""
-    if max(image.size) > side:
-        return Image.fromarray(_fitted(np.asarray(image), side))
-    fitted = image.copy()
-    fitted.info = {}
-    return fitted
-
-
 def _fitted(pixels: Pixels, side: int) -> Pixels:
-    """The same of pixels."""
+    """The picture with its longest side at most `side`."""
     height, width = pixels.shape[:2]
     scale = side / max(width, height)
     if scale >= 1:

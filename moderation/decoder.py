@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from . import metrics
-from .canonical import UPLOAD_FORMATS, Limits, canonical, check_bytes, encode
+from .canonical import UPLOAD_FORMATS, Limits, Pixels, canonical_pixels, check_bytes, encode
 from .errors import Busy, Refusal, TooLarge, Unreadable
 from .fingerprint import Fingerprint, fingerprint, fingerprint_bytes
 from .weighing import is_cheap
@@ -63,10 +64,10 @@ class Decoder:
         with contextlib.suppress(Busy), _helper():
             pass
 
-    def canonical(self, data: bytes) -> Image.Image:
-        """As `canonical.canonical`. Raises `Refusal` also where the picture takes too much, or too many wait."""
+    def pixels(self, data: bytes) -> Pixels:
+        """As `canonical_pixels`. Raises `Refusal` also where the picture takes too much, or too many wait."""
         check_bytes(data, self.limits)
-        return canonical(data, self.limits) if is_cheap(data) else self._apart(data)
+        return canonical_pixels(data, self.limits) if is_cheap(data) else self._apart(data)
 
     def fingerprint(self, data: bytes) -> Fingerprint:
         """The fingerprint of a picture of which nothing else is wanted, the fast way where it is cheap."""
@@ -75,14 +76,14 @@ class Decoder:
             return fingerprint_bytes(data, self.limits, every_view=True, formats=UPLOAD_FORMATS)[0]
         return fingerprint(self._apart(data))
 
-    def _apart(self, data: bytes) -> Image.Image:
+    def _apart(self, data: bytes) -> Pixels:
         until = time.monotonic() + self._bounds.seconds
         with self._turn(until), _helper() as helper:
             answer = helper.ask(data, self.limits, self._bounds)
         kind, body = answer[:1], answer[1:]
         if kind == _PICTURE:
-            size = struct.unpack_from("<II", body)
-            return Image.frombytes("RGB", size, memoryview(body)[8:])
+            width, height = _SIZE.unpack_from(body)
+            return np.frombuffer(body, np.uint8, offset=_SIZE.size).reshape(height, width, 3)
         if kind in (_LONG, _DIED):
             log.warning("A picture of %d bytes was not read: %s", len(data), "time" if kind == _LONG else "memory")
             metrics.went_wrong("decoding")
@@ -121,7 +122,10 @@ def _locked(held: contextlib.ExitStack, path: Path) -> bool:
 _PICTURE, _UNREADABLE, _LARGE, _LONG, _DIED = b"P", b"U", b"L", b"S", b"D"
 
 _JOB = struct.Struct("<QQdI")
-"""What goes before a picture: the limits in bytes and pixels, the bounds in seconds and megabytes."""
+"""What goes before a file: the limits in bytes and pixels, the bounds in seconds and megabytes."""
+
+_SIZE = struct.Struct("<II")
+"""What goes before a picture's pixels: width and height."""
 
 
 class _Helper:
@@ -258,8 +262,9 @@ def _read_one(connection: Connection) -> int:
 
 def _answer(data: bytes, limits: Limits) -> bytes:
     try:
-        image = canonical(data, limits)
-        return _PICTURE + struct.pack("<II", *image.size) + image.tobytes()
+        pixels = canonical_pixels(data, limits)
+        height, width, _ = pixels.shape
+        return _PICTURE + _SIZE.pack(width, height) + pixels.tobytes()
     except TooLarge as refusal:
         return _LARGE + str(refusal).encode()
     except Refusal as refusal:

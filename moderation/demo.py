@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from PIL import Image, ImageDraw
 
 from . import accounts, review, uploads
-from .canonical import canonical
+from .canonical import canonical, canonical_pixels
 from .columns import now
 from .database import db, writing
 from .drawing import draw, draw_indecent
@@ -145,7 +145,7 @@ def near_miss(data: bytes, policy: Policy, step: int = 2) -> bytes:
         )
         ImageDraw.Draw(covered).ellipse(middle, (250, 250, 250))
         saved = _jpeg(covered)
-        hit = against(known, fingerprint(canonical(saved)), policy)
+        hit = against(known, fingerprint(canonical_pixels(saved)), policy)
         if hit and policy.verdict(hit) is Verdict.HOLD:
             return saved
     return data

@@ -14,7 +14,7 @@ from PIL import Image
 
 from . import backup
 from .blocklist import unpack
-from .canonical import canonical
+from .canonical import canonical_pixels
 from .columns import now
 from .database import db, writing
 from .fingerprint import RECIPE, Fingerprint, fingerprint
@@ -178,7 +178,7 @@ def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
         if (hashlib.sha256(content).hexdigest(), hashlib.sha256(small).hexdigest()) != (file, thumbnail):
             changed.append(id_)
         elif row is not None and row.recipe == RECIPE:
-            made = fingerprint(canonical(content))
+            made = fingerprint(canonical_pixels(content))
             if not _right(made):
                 wrong.append(id_)
             elif not _fits(unpack(row), made):

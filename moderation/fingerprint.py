@@ -9,8 +9,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from . import views as looks
-from .canonical import FOLDER_FORMATS, NO_LIMITS, Limits, canonical, grey
-from .luminance import SIDE, Box, Levels, coarse, luminance
+from .canonical import FOLDER_FORMATS, NO_LIMITS, Limits, Pixels, canonical_pixels, grey
+from .luminance import SIDE, Box, Levels, as_levels, coarse, luminance
 from .views import VIEW, Cut, number
 
 RECIPE = 3
@@ -77,9 +77,12 @@ def unpack_views(packed: bytes, recipe: int) -> npt.NDArray[np.void]:
     return np.frombuffer(packed, VIEW) if recipe > 1 else _first_recipe(packed)
 
 
-def fingerprint(image: Image.Image) -> Fingerprint:
+def fingerprint(image: Image.Image | Pixels) -> Fingerprint:
     """The fingerprint of a canonical picture, with all the views that an upload asks with."""
-    return _fingerprint(image.convert("L"), image.size, pixels_hash(image), every_view=True)
+    pixels = np.asarray(image)
+    height, width = pixels.shape[:2]
+    grey = as_levels(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)) if pixels.ndim == 3 else pixels
+    return _fingerprint(grey, (width, height), pixels_hash(pixels), every_view=True)
 
 
 def fingerprint_bytes(
@@ -91,9 +94,9 @@ def fingerprint_bytes(
     `fingerprint(canonical(data))` for a large JPEG, and within 3 bits of its dHash. Raises `Unreadable` or `TooLarge`.
     """
     image, size = grey(data, DRAFT_SIDE, limits, formats)
-    found = _fingerprint(image, size, None, every_view)
+    found = _fingerprint(np.asarray(image), size, None, every_view)
     if found.detail < NEARLY_WEAK:
-        pixels = pixels_hash(canonical(data, limits, formats))
+        pixels = pixels_hash(canonical_pixels(data, limits, formats))
         found = Fingerprint(found.views, found.detail, found.luminance, pixels, found.aspect)
     return found, size
 
@@ -105,10 +108,11 @@ def blocked_views(print_: Fingerprint) -> npt.NDArray[np.void]:
     return looks.blocked(print_.luminance, print_.aspect, print_.views)
 
 
-def pixels_hash(image: Image.Image) -> bytes:
+def pixels_hash(pixels: Pixels) -> bytes:
     """SHA-256 over a canonical picture's size and pixels, 32 bytes: equal for identical pictures only."""
-    digest = hashlib.sha256(b"%d %d " % image.size)
-    digest.update(image.tobytes())
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(b"%d %d " % (width, height))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()
 
 
@@ -118,8 +122,8 @@ def distance(a: npt.NDArray[np.uint64], b: npt.NDArray[np.uint64]) -> npt.NDArra
     return apart
 
 
-def _fingerprint(shown: Image.Image, size: tuple[int, int], pixels: bytes | None, every_view: bool) -> Fingerprint:
-    fine = luminance(shown)
+def _fingerprint(grey: Levels, size: tuple[int, int], pixels: bytes | None, every_view: bool) -> Fingerprint:
+    fine = luminance(grey)
     if every_view:
         views, levels = looks.asked(fine)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .canonical import FOLDER_FORMATS, NO_LIMITS, SUFFIXES, Limits, canonical
+from .canonical import FOLDER_FORMATS, NO_LIMITS, SUFFIXES, Limits, canonical_pixels
 from .errors import Refusal, TooLarge
 from .fingerprint import Fingerprint, fingerprint, fingerprint_bytes
 
@@ -105,8 +105,8 @@ def read_whole(path: Path) -> Reading:
     """The fingerprint of the file's canonical picture, with luminance and pixels; never an exception."""
 
     def look(data: bytes) -> tuple[Fingerprint, tuple[int, int]]:
-        image = canonical(data, FOLDER_LIMITS, FOLDER_FORMATS)
-        return fingerprint(image), image.size
+        pixels = canonical_pixels(data, FOLDER_LIMITS, FOLDER_FORMATS)
+        return fingerprint(pixels), (pixels.shape[1], pixels.shape[0])
 
     return _read(path, FOLDER_LIMITS, look)
 

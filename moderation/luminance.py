@@ -22,12 +22,12 @@ FINE_SIDE = 256
 WHOLE_BOX: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-def luminance(image: Image.Image) -> Levels:
-    """A picture's luminance at FINE_SIDE x FINE_SIDE pixels."""
-    grey = image if image.mode == "L" else image.convert("L")
+def luminance(grey: Levels) -> Levels:
+    """A picture's grey levels, rows by columns, at FINE_SIDE x FINE_SIDE pixels."""
+    height, width = grey.shape
     # By whole numbers as far as that goes; what is left is less than a half, for which two pixels a side are enough.
-    factors = max(1, grey.width // FINE_SIDE), max(1, grey.height // FINE_SIDE)
-    reduced = halved(np.asarray(grey), *factors) if max(factors) == 2 else np.asarray(grey.reduce(factors))
+    factors = max(1, width // FINE_SIDE), max(1, height // FINE_SIDE)
+    reduced = halved(grey, *factors) if max(factors) <= 2 else np.asarray(Image.fromarray(grey).reduce(factors))
     return as_levels(cv2.resize(reduced, (FINE_SIDE, FINE_SIDE), interpolation=cv2.INTER_LINEAR))
 
 

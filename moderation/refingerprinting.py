@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from .blocklist import unpack
-from .canonical import canonical
+from .canonical import canonical_pixels
 from .columns import now
 from .database import db, writing
 from .fingerprint import RECIPE, Fingerprint, blocked_views, fingerprint
@@ -81,7 +81,7 @@ def _made(parts: Parts, before: Fingerprint, file: str | None) -> tuple[Fingerpr
     """The fingerprint anew. The hash of the pixels stays: the stored file was encoded, and has others."""
     if file:
         try:
-            made = fingerprint(canonical(parts.store.get(file)))
+            made = fingerprint(canonical_pixels(parts.store.get(file)))
             return replace(made, pixels=before.pixels), Source.PICTURE
         except Exception:
             log.warning("A stored picture cannot be read; its old luminance is used.", exc_info=True)

@@ -10,12 +10,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
-import numpy as np
 import sqlalchemy as sa
-from PIL import Image
 
 from . import blocklist, metrics, probing
-from .canonical import Pixels, canonical, encode, thumbnail
+from .canonical import Pixels, canonical_pixels, encode, thumbnail
 from .columns import now
 from .database import db, writing
 from .errors import Refusal, Unavailable
@@ -78,12 +76,11 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
     Write, commit, then look: the picture is committed as pending before it is compared, so that a mark made
     meanwhile finds either the entry missing here or the picture there. `origin` is the address it comes from.
     """
-    image = parts.decoder.canonical(data)
+    pixels = parts.decoder.pixels(data)
     # The files before the row: one without a row is swept up later, a row without its file is a broken page. They are
     # encoded, and waited for until they are on the disk, while the picture is fingerprinted.
-    pixels = np.asarray(image)  # once for both: Pillow copies them, and lets no other thread run meanwhile
     keeping = [_beside.submit(_keep, parts, make, pixels) for make in (encode, thumbnail)]
-    print_ = _fingerprinted(image)
+    print_ = _fingerprinted(pixels)
     with _storing():
         file, small = (kept.result() for kept in keeping)
     with writing(settle=False):  # nobody is told of the row before the commit in `publish`
@@ -96,8 +93,8 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
             "fingerprint_id": print_ and _inserted(_PRINTS, blocklist.columns(print_)),
             "file": file,
             "thumbnail": small,
-            "width": image.width,
-            "height": image.height,
+            "width": pixels.shape[1],
+            "height": pixels.shape[0],
             "lease": now() + parts.lease,
             "version": version,
         }
@@ -115,9 +112,9 @@ def _inserted(table: sa.Table, values: dict[str, Any]) -> int:
     return cast(int, db.session.execute(table.insert().returning(table.c.id), values).scalar_one())
 
 
-def _fingerprinted(image: Image.Image) -> Fingerprint | None:
+def _fingerprinted(pixels: Pixels) -> Fingerprint | None:
     try:
-        return fingerprint(image)
+        return fingerprint(pixels)
     except Exception:
         log.exception("An upload could not be fingerprinted; it will be held.")
         return None
@@ -244,7 +241,7 @@ def _committed_fingerprint(parts: Parts, picture_id: int) -> Fingerprint:
     stored = db.session.execute(_PRINT, {"picture": picture_id}).first()
     if stored is not None:
         return Fingerprint.unpack(*stored)
-    made = fingerprint(canonical(parts.store.get(get(picture_id).file)))
+    made = fingerprint(canonical_pixels(parts.store.get(get(picture_id).file)))
     with writing():
         version = bump(PICTURES)
         picture = get(picture_id)

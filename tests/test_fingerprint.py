@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
-from moderation.canonical import canonical
+from moderation.canonical import canonical, canonical_pixels
 from moderation.drawing import draw as draw_picture
 from moderation.drawing import draw_indecent
 from moderation.errors import Refusal
@@ -133,7 +133,7 @@ def test_the_same_pixels_have_the_same_hash_whatever_the_file():
     image = draw_picture(2, 120)
     png, webp = save(image, "PNG"), save(image, "WEBP", lossless=True)
     assert png != webp
-    assert pixels_hash(canonical(png)) == pixels_hash(canonical(webp)) == fingerprint(image).pixels
+    assert pixels_hash(canonical_pixels(png)) == pixels_hash(canonical_pixels(webp)) == fingerprint(image).pixels
 
 
 def test_one_pixel_more_or_less_is_another_picture():
@@ -141,12 +141,12 @@ def test_one_pixel_more_or_less_is_another_picture():
     other = image.copy()
     red, green, blue = other.getpixel((0, 0))
     other.putpixel((0, 0), (red ^ 1, green, blue))
-    assert pixels_hash(image) != pixels_hash(other)
+    assert fingerprint(image).pixels != fingerprint(other).pixels
 
 
 def test_the_same_bytes_in_another_shape_are_another_picture():
-    assert pixels_hash(Image.new("RGB", (8, 2))) != pixels_hash(Image.new("RGB", (2, 8)))
-    assert pixels_hash(Image.new("RGB", (1, 16))) != pixels_hash(Image.new("RGB", (16, 1)))
+    shapes = [(8, 2), (2, 8), (1, 16), (16, 1)]
+    assert len({fingerprint(Image.new("RGB", shape)).pixels for shape in shapes}) == len(shapes)
 
 
 # --- fingerprints of files -----------------------------------------------------

@@ -269,16 +269,16 @@ def read_once(monkeypatch: pytest.MonkeyPatch, parts: Parts) -> None:
     images: dict[bytes, object] = {}
     made: dict[tuple[str, bytes], object] = {}
 
-    def canonical(data: bytes) -> object:
+    def pixels(data: bytes) -> object:
         if data not in images:
-            images[data] = parts.decoder.canonical(data)
+            images[data] = parts.decoder.pixels(data)
         return images[data]
 
     def once(name: str) -> Callable[[object], object]:
         make = getattr(uploads, name)
 
-        def get(image: object) -> object:
-            key = name, np.asarray(image).tobytes()
+        def get(image: np.ndarray) -> object:
+            key = name, image.tobytes()
             if key not in made:
                 made[key] = make(image)
             return made[key]
@@ -287,13 +287,13 @@ def read_once(monkeypatch: pytest.MonkeyPatch, parts: Parts) -> None:
 
     for name in ("fingerprint", "encode", "thumbnail"):
         monkeypatch.setattr(uploads, name, once(name))
-    return canonical
+    return pixels
 
 
 @pytest.fixture
 def stage(app: Flask, instance: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     class Once:
-        canonical = staticmethod(read_once(monkeypatch, parts))
+        pixels = staticmethod(read_once(monkeypatch, parts))
 
     # Each process has copies of its own of the lists, and its leases are out at once: others take its work over
     # while it is still at it, which it must bear.

@@ -16,7 +16,7 @@ def picture(seed: int) -> Image.Image:
 
 
 def levels(image: Image.Image) -> Levels:
-    return coarse(luminance(image))
+    return coarse(luminance(np.asarray(image.convert("L"))))
 
 
 def moved(image: Image.Image, degrees: float, shift: float, scale: float) -> Image.Image:

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from moderation.borders import _shown, inner_box, trimmed_box
 from moderation.drawing import draw, draw_indecent
 from moderation.fingerprint import blocked_views, distance, fingerprint
-from moderation.luminance import SIDE, WHOLE_BOX, coarse, halved, luminance
+from moderation.luminance import SIDE, WHOLE_BOX, Levels, coarse, halved, luminance
 from moderation.matching import Policy, Verdict, against
 from moderation.views import (
     COMPARABLE,
@@ -28,6 +28,10 @@ from moderation.views import (
 
 POLICY = Policy()
 WIDTH = 320
+
+
+def fine(image: Image.Image) -> Levels:
+    return luminance(np.asarray(image.convert("L")))
 
 
 def drawn(seed: int) -> Image.Image:
@@ -141,7 +145,7 @@ def test_a_picture_is_halved_as_pillow_halves_it(factors, size):
 
 
 def test_hashes_made_all_at_once_are_those_of_imagehash_but_for_a_bit_now_and_then():
-    looks = np.array([coarse(luminance(drawn(seed))) for seed in range(24)])
+    looks = np.array([coarse(fine(drawn(seed))) for seed in range(24)])
     dhashes, phashes = hashes(looks)
     for levels, dhash, phash in zip(looks, dhashes, phashes, strict=True):
         image = Image.fromarray(levels)
@@ -169,14 +173,14 @@ def test_every_view_of_a_blocked_picture_can_be_looked_at_again():
 
 def test_an_upload_asks_with_few_views_and_the_whole_one_first():
     for image in (drawn(1), screenshot(drawn(1))):
-        views, levels = asked(luminance(image))
+        views, levels = asked(fine(image))
         assert views["view"][0] == number(Cut.WHOLE)
         assert 8 <= len(views) <= 10
         assert levels.shape == (SIDE, SIDE)
 
 
 def test_a_picture_is_turned_as_the_name_says():
-    levels = coarse(luminance(drawn(1)))
+    levels = coarse(fine(drawn(1)))
     image = Image.fromarray(levels)
     for turn, transpose in (
         (Turn.MIRRORED, Image.Transpose.FLIP_LEFT_RIGHT),
@@ -214,21 +218,21 @@ def test_a_border_is_trimmed_to_a_hundredth_whatever_its_colour(colours):
     first, second = (colours.split(" and ") * 2)[:2]
     image = ImageOps.expand(drawn(2), (48, 0), first)
     image = ImageOps.expand(image, (0, 32), second)
-    box = trimmed_box(luminance(image))
+    box = trimmed_box(fine(image))
     width, height = image.size
     assert box == pytest.approx((48 / width, 32 / height, 1 - 48 / width, 1 - 32 / height), abs=0.012)
 
 
 @pytest.mark.parametrize("colour", ["white", "black"])
 def test_a_picture_of_nothing_is_not_trimmed_away(colour):
-    assert trimmed_box(luminance(Image.new("RGB", (300, 300), colour))) == WHOLE_BOX
+    assert trimmed_box(fine(Image.new("RGB", (300, 300), colour))) == WHOLE_BOX
 
 
 def test_the_picture_inside_a_screenshot_is_found():
     image = screenshot(drawn(2))
     height = 400 * drawn(2).height // drawn(2).width
     inside = (10 / 420, 120 / 840, 410 / 420, (120 + height) / 840)
-    assert inner_box(luminance(image)) == pytest.approx(inside, abs=0.02)
+    assert inner_box(fine(image)) == pytest.approx(inside, abs=0.02)
 
 
 @pytest.mark.parametrize("width", [46, 128, 256])

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .. import contactsheet
-from ..canonical import FOLDER_FORMATS, canonical
+from ..canonical import FOLDER_FORMATS, canonical_pixels
 from ..collection import Collection
 from ..errors import Refusal
 from ..fingerprint import Fingerprint, pixels_hash
@@ -211,7 +211,7 @@ def _exact(path: Path) -> Fingerprint:
     if print_.pixels is not None:
         return print_
     data, _ = load(path)
-    return replace(print_, pixels=pixels_hash(canonical(data, FOLDER_LIMITS, FOLDER_FORMATS)))
+    return replace(print_, pixels=pixels_hash(canonical_pixels(data, FOLDER_LIMITS, FOLDER_FORMATS)))
 
 
 def _detail(print_: Fingerprint) -> str:

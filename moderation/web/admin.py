@@ -255,7 +255,7 @@ def _read(files: Iterable[FileStorage]) -> tuple[list[tuple[str, Fingerprint]], 
     for file in files:
         name = file_name(file.filename)
         try:
-            named.append((name, fingerprint(parts().decoder.canonical(file.read()))))
+            named.append((name, fingerprint(parts().decoder.pixels(file.read()))))
         except Refusal as refusal:
             unread.append((name, str(refusal)))
     return named, unread

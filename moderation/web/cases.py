@@ -110,7 +110,7 @@ def search() -> ResponseReturnValue:
             error = "Please choose a picture first."
         else:
             try:
-                asked = fingerprint(parts().decoder.canonical(file.read()))
+                asked = fingerprint(parts().decoder.pixels(file.read()))
             except Refusal as refusal:
                 error = str(refusal)
     elif picture and picture.status is Status.ESCALATED:
