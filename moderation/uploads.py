@@ -24,7 +24,6 @@ from .models import (
     Account,
     Action,
     Check,
-    Decision,
     Exemption,
     FingerprintRow,
     Match,
@@ -44,11 +43,21 @@ _ACCOUNTS, _EXEMPTIONS, _CHECKS, _PICTURES, _PRINTS = (
 _DEACTIVATED = sa.select(_ACCOUNTS.c.deactivated).where(_ACCOUNTS.c.id == sa.bindparam("member"))
 _EXEMPT = sa.select(_EXEMPTIONS.c.entry_id).where(_EXEMPTIONS.c.picture_id == sa.bindparam("picture"))
 _CHECKED = sa.select(_CHECKS.c.id).where(_CHECKS.c.picture_id == sa.bindparam("picture")).limit(1)
-_PRINT = sa.select(*(_PRINTS.c[name] for name in ("views", "detail", "pixels", "recipe", "aspect", "luminance"))).where(
-    _PICTURES.c.id == sa.bindparam("picture"), _PRINTS.c.id == _PICTURES.c.fingerprint_id
+_SEEN = (
+    sa.select(
+        _PICTURES.c.version,
+        *(_PRINTS.c[name] for name in ("views", "detail", "pixels", "recipe", "aspect", "luminance")),
+    )
+    .outerjoin_from(_PICTURES, _PRINTS, _PRINTS.c.id == _PICTURES.c.fingerprint_id)
+    .where(_PICTURES.c.id == sa.bindparam("picture"))
 )
-_ON_SHOW = sa.select(_PICTURES.c.id).where(
+_ON_SHOW = sa.select(_PICTURES.c.id, _PICTURES.c.decision_id).where(
     _PICTURES.c.member_id == sa.bindparam("member"), _PICTURES.c.status == Status.PUBLISHED
+)
+_REPLACED = (
+    sa.update(_PICTURES)
+    .where(_PICTURES.c.id.in_(sa.bindparam("older", type_=sa.Integer, expanding=True)))
+    .values(status=Status.REPLACED, version=sa.bindparam("now"))
 )
 
 RECORDED = 12
@@ -142,10 +151,12 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
     """
     started = time.perf_counter()
     failure = None
-    seen = get(picture_id).version
+    seen, *stored = db.session.execute(_SEEN, {"picture": picture_id}).one()
     try:
-        print_ = _committed_fingerprint(parts, picture_id)
-        seen = get(picture_id).version
+        if stored[0] is None:
+            print_, seen = _fingerprinted_late(parts, picture_id)
+        else:
+            print_ = Fingerprint.unpack(*stored)
         found = judge(parts, print_, exempt_from(picture_id))
     except Exception as error:
         # Fail closed: what could not be compared is never shown before a person has looked.
@@ -233,20 +244,17 @@ def get(picture_id: int) -> Picture:
     return db.session.get_one(Picture, picture_id)
 
 
-def _committed_fingerprint(parts: Parts, picture_id: int) -> Fingerprint:
-    """The picture's fingerprint, made now if that failed before.
+def _fingerprinted_late(parts: Parts, picture_id: int) -> tuple[Fingerprint, int]:
+    """The fingerprint of a picture of which that failed before, and the picture's version from then on.
 
     It is committed before it is compared, like the picture itself, so that a sweep finds it from here on.
     """
-    stored = db.session.execute(_PRINT, {"picture": picture_id}).first()
-    if stored is not None:
-        return Fingerprint.unpack(*stored)
     made = fingerprint(canonical_pixels(parts.store.get(get(picture_id).file)))
     with writing():
         version = bump(PICTURES)
         picture = get(picture_id)
         picture.fingerprint, picture.version = blocklist.pack(made), version
-    return made
+    return made, version
 
 
 def _occasion(picture_id: int) -> Occasion:
@@ -256,25 +264,16 @@ def _occasion(picture_id: int) -> Occasion:
 
 def _make_way(picture: Picture, version: int) -> Status:
     """A member has one picture on show, the newest: older ones give way, and an older one does not come back."""
-    ids = db.session.execute(_ON_SHOW, {"member": picture.member_id}).scalars().all()
-    if any(other > picture.id for other in ids):
+    shown = db.session.execute(_ON_SHOW, {"member": picture.member_id}).all()
+    if any(other > picture.id for other, _ in shown):
         return Status.REPLACED
-    shown = [get(other) for other in ids]
-    decision = picture.decision_id and db.session.get(Decision, picture.decision_id)
-    for older in shown:
-        older.status, older.version = Status.REPLACED, version
-        if decision:
-            # An effect of the decision that let this picture on show, and taken back with it.
-            db.session.add(
-                Action(
-                    decision=decision,
-                    picture_id=older.id,
-                    decides=False,
-                    before=Status.PUBLISHED,
-                    before_decision_id=older.decision_id,
-                    after=Status.REPLACED,
-                )
-            )
+    if shown:
+        db.session.execute(_REPLACED, {"older": [older for older, _ in shown], "now": version})
+    if shown and picture.decision_id:
+        # Effects of the decision that let this picture on show, and taken back with it.
+        effect = {"decision_id": picture.decision_id, "decides": False, "after": Status.REPLACED}
+        before = [{"picture_id": older, "before": Status.PUBLISHED, "before_decision_id": by} for older, by in shown]
+        db.session.execute(sa.insert(Action), [effect | one for one in before])
     return Status.PUBLISHED
 
 
