@@ -4,11 +4,11 @@ import logging
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from flask import Flask
-from flask_migrate import Migrate, downgrade, upgrade
+from flask import Flask, current_app
 
-from . import instance, web
+from . import instance, schema, web
 from .blocklist import Blocklist
 from .canonical import Limits
 from .codes import Codes
@@ -21,7 +21,6 @@ from .known_good import KnownGoodList
 from .matching import Policy, Zone
 from .onshow import Down, OnShow
 from .parts import Parts, Patience
-from .schema import MIGRATIONS
 
 
 def create_app(folder: str | os.PathLike[str] | None = None, **settings: object) -> Flask:
@@ -44,7 +43,6 @@ def create_app(folder: str | os.PathLike[str] | None = None, **settings: object)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, app.config["DURABLE"])
     db.init_app(app)
-    Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():
         listen(db.engine)
 
@@ -55,15 +53,28 @@ def create_app(folder: str | os.PathLike[str] | None = None, **settings: object)
 
 def migrate(revision: str = "head") -> None:
     """Bring the current app's database up to the tables of this version, or of an earlier revision."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    upgrade(revision=revision)
+    if revision != "head" or not _is_up_to_date():
+        _flask_migrate().upgrade(revision=revision)
     tune()
 
 
 def migrate_back(revision: str) -> None:
     """Bring the current app's database back to the tables of an earlier revision."""
+    _flask_migrate().downgrade(revision=revision)
+
+
+def _is_up_to_date() -> bool:
+    with db.engine.connect() as connection:
+        return schema.revision(connection) == schema.revisions()[-1]
+
+
+def _flask_migrate() -> Any:
+    """The library, ready for the current app. It is loaded only here: that takes longer than most commands do."""
+    import flask_migrate
+
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    downgrade(revision=revision)
+    flask_migrate.Migrate(current_app, db, directory=str(schema.MIGRATIONS), render_as_batch=True)
+    return flask_migrate
 
 
 def _parts(app: Flask, place: Path) -> Parts:

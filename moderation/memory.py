@@ -2,6 +2,8 @@
 
 import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 MEGABYTE = 1 << 20
 
@@ -32,6 +34,20 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Modules are loaded meanwhile: what is theirs stays, and Python's collector leaves it out from now on.
+
+    To look through all of it again and again takes a third of the time that a command needs to start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def set_aside() -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -37,6 +38,23 @@ def test_memory_is_kept_for_the_next_picture_and_given_back_now_and_then() -> No
     in_use, kept, given_back = map(int, done.stdout.split())
     assert kept > in_use - 10
     assert given_back < in_use - 80
+
+
+LOADED = """
+import gc, sys
+from moderation.cli import main
+
+main(["accounts", "list", "--instance", sys.argv[1]], standalone_mode=False)
+print(gc.isenabled(), gc.get_freeze_count(), "alembic" in sys.modules)
+"""
+
+
+def test_a_command_loads_what_it_needs_and_the_collector_leaves_that_out(instance: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED, instance], capture_output=True, text=True, check=True)
+    enabled, left_out, migrates = done.stdout.splitlines()[-1].split()
+    assert enabled == "True"
+    assert int(left_out) > 50_000
+    assert migrates == "False", "the database has its tables"
 
 
 def test_the_caretaker_of_a_worker_sees_to_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

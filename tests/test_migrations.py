@@ -8,15 +8,16 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from flask_migrate import downgrade, upgrade
+from alembic.script import ScriptDirectory
 
-from moderation.app import MIGRATIONS, create_app, migrate
+from moderation.app import create_app, migrate, migrate_back
 from moderation.canonical import canonical
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.fingerprint import fingerprint
 from moderation.models import Account, Counter, FingerprintRow, Kind, Match, Picture, Role
 from moderation.replica import bump
+from moderation.schema import MIGRATIONS, revisions
 
 from .conftest import TESTING, of_their_own
 from .races import mosaic
@@ -72,11 +73,16 @@ def test_from_nothing_to_all_tables_and_back_and_again(empty_app):
     first = schema()
     assert tables() == {*db.metadata.tables, "alembic_version"}
 
-    downgrade(revision="base")
+    migrate_back("base")
     assert tables() == {"alembic_version"}
 
-    upgrade()
+    migrate()
     assert schema() == first
+
+
+def test_each_revision_follows_on_the_one_whose_number_is_before_its_own():
+    known = ScriptDirectory(str(MIGRATIONS)).walk_revisions()  # the last one first, each with one before it
+    assert [one.revision for one in known][::-1] == list(revisions())
 
 
 def test_migrating_again_changes_nothing(empty_app):
@@ -140,7 +146,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_app):
 
 # --- with a site in it --------------------------------------------------------------------
 
-REVISIONS = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
+REVISIONS = revisions()
 
 MOMENT = datetime(2025, 3, 30, 1, 30, 15, 123456)
 PRINT = fingerprint(canonical(mosaic(1)))
@@ -239,7 +245,7 @@ def test_so_are_the_oldest_and_the_latest_on_postgresql_each_time(empty_app, rev
 
 
 def comes_from(revision: str) -> None:
-    upgrade(revision=revision)
+    migrate(revision)
     written = furnish()
     migrate()
 

@@ -2,12 +2,15 @@
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 import click
 
 from ..errors import Refusal
+from ..memory import loading
 
 COMMANDS = {
     "serve": "serving",
@@ -50,8 +53,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f".{COMMANDS[name]}", __name__)
-        command: click.Command = getattr(module, name)
+        command: click.Command = getattr(_loaded(f"{__name__}.{COMMANDS[name]}"), name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -59,6 +61,13 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Refusal as refusal:
             raise Failure(str(refusal)) from refusal
+
+
+def _loaded(name: str) -> ModuleType:
+    if name in sys.modules:
+        return sys.modules[name]
+    with loading():
+        return importlib.import_module(name)
 
 
 def instance_option(command: Callable[P, T]) -> Callable[P, T]:
@@ -89,6 +98,7 @@ def with_app(command: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        _loaded("moderation.app")
         from ..app import create_app, migrate
         from ..database import db
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from flask import Flask
 
-from moderation.app import create_app
+from moderation.app import create_app, migrate_back
 from moderation.cli import main
 from moderation.context import parts as current_parts
 from moderation.database import db
@@ -147,11 +147,9 @@ def test_a_site_is_overwritten_only_when_that_is_said(app, at, arrive, draw, tmp
 def test_a_backup_of_an_earlier_version_goes_into_an_empty_site_and_is_brought_up_to_date(
     app, at, arrive, draw, tmp_path, monkeypatch
 ):
-    from flask_migrate import downgrade
-
     arrive(draw(1))
     db.session.remove()
-    downgrade(revision="0008")
+    migrate_back("0008")
     from moderation import backup, restoring
 
     file = tmp_path / "old.tar"
