@@ -54,14 +54,14 @@ def launched() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(instance: Path) -> Iterator[str]:
+def served(instance: Path, **settings: str) -> Iterator[str]:
     """The address of `moderation serve`, with two workers, on that instance."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, "-m", "moderation", "serve", "--port", str(port), "--instance", str(instance)],
-        env=os.environ | {"MODERATION_DURABLE": "false"},
+        env=os.environ | {f"MODERATION_{name}": value for name, value in {"DURABLE": "false", **settings}.items()},
         stdout=subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"

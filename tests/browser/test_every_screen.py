@@ -27,10 +27,10 @@ INLINE = """() => [...document.querySelectorAll("[style], style, script:not([src
 
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[Role | None, Sequence[Screen]]]]:
-    """The address of the demo's site, and its screens."""
+    """The address of the demo's site, and its screens. So few cards are on a page that there is a way to older ones."""
     folder: Path = tmp_path_factory.mktemp("demo")
     screens = furnish(folder)
-    with served(folder) as address:
+    with served(folder, GRID_PAGE="24") as address:
         yield address, screens
 
 
