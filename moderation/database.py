@@ -184,14 +184,18 @@ def glance(query: sa.Select[Any], values: dict[str, Any]) -> tuple[Any, ...] | N
 
     Asked of the driver itself: by SQLAlchemy, small questions that are asked all the time take several times as long.
     """
-    with db.engine.connect() as connection:
-        compiled = _compiled(query, connection.dialect)
-        given = compiled.construct_params(values)
-        # Drivers have their own kinds of errors. Who asks again in the usual way is told what it is.
-        with suppress(Exception), closing(connection.connection.cursor()) as cursor:
-            cursor.execute(compiled.string, [given[name] for name in compiled.positiontup or ()] or given)
-            return cast("tuple[Any, ...] | None", cursor.fetchone())
-    with db.engine.connect() as connection:
+    engine = db.engine
+    compiled = _compiled(query, engine.dialect)
+    given = compiled.construct_params(values)
+    try:
+        raw = engine.raw_connection()
+    except engine.dialect.loaded_dbapi.OperationalError as error:
+        raise sa.exc.OperationalError(None, None, error) from error
+    # Drivers have their own kinds of errors. Who asks again in the usual way is told what it is.
+    with closing(raw), suppress(Exception), closing(raw.cursor()) as cursor:
+        cursor.execute(compiled.string, [given[name] for name in compiled.positiontup or ()] or given)
+        return cast("tuple[Any, ...] | None", cursor.fetchone())
+    with engine.connect() as connection:
         row = connection.execute(query, values).first()
         return tuple(row) if row else None
 
