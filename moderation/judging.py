@@ -1,6 +1,6 @@
 """A picture against the site's blocklist: the verdict, and the hits that led to it."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -60,9 +60,15 @@ class Judgement:
     known_good: int | None = None  # that lets it on show in spite of them
 
 
-def judge(parts: Parts, asked: Fingerprint, exempt: Set[int] = frozenset()) -> Judgement:
-    """The verdict by the blocklist as it is in the database now, those entries left out. Writes nothing."""
-    hits = [hit for hit in parts.blocklist.near(asked, parts.policy) if hit.id not in exempt]
+def judge(parts: Parts, asked: Fingerprint, exempt: Callable[[], Set[int]] = frozenset) -> Judgement:
+    """The verdict by the blocklist as it is in the database now. Writes nothing.
+
+    Entries that are `exempt`, which is asked where the picture comes near to any, are left out.
+    """
+    hits = parts.blocklist.near(asked, parts.policy)
+    if hits:
+        left_out = exempt()
+        hits = [hit for hit in hits if hit.id not in left_out]
     if asked.luminance is not None:
         hits = _looked_at(parts, hits, asked)
     verdict, gravest = decide(hits, parts.policy)

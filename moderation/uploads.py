@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -157,7 +158,7 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
             print_, seen = _fingerprinted_late(parts, picture_id)
         else:
             print_ = Fingerprint.unpack(*stored)
-        found = judge(parts, print_, exempt_from(picture_id))
+        found = judge(parts, print_, partial(exempt_from, picture_id))
     except Exception as error:
         # Fail closed: what could not be compared is never shown before a person has looked.
         log.exception("Picture %d could not be checked; it is held.", picture_id)

@@ -20,6 +20,7 @@ from moderation.canonical import (
     THUMBNAIL_SIDE,
     UPLOAD_FORMATS,
     Limits,
+    _pixels,
     canonical,
     encode,
     grey,
@@ -307,6 +308,12 @@ def test_a_canonical_picture_has_at_most_1024_pixels_a_side_and_is_never_enlarge
     assert seen.size == becomes
     assert max(seen.size) <= SIDE
     assert (np.abs(pixels(seen) - (10, 120, 240)) <= 3).all()
+
+
+@pytest.mark.parametrize("side", [1, 2, 255, 1023, 3000])
+def test_pixels_are_read_as_pillow_gives_them_in_however_many_pieces_it_has_them(side):
+    levels = np.random.default_rng(side).integers(0, 256, (side, side + 1, 3), np.uint8)
+    assert np.array_equal(_pixels(Image.fromarray(levels)), levels)
 
 
 def test_a_thumbnail_is_the_same_picture_smaller():
