@@ -337,7 +337,7 @@ def _bits(sums: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint64], npt.ND
     return dhash, np.packbits(above, axis=1).view(">u8").astype(np.uint64)
 
 
-@lru_cache(maxsize=64)  # 33 KB each
+@lru_cache(maxsize=12)  # 33 KB each; every upload has the same six, and few any others
 def _of_part(first: float, last: float) -> npt.NDArray[np.float32]:
     """`_TO_HASHES` for what lies between two edges of FINE_SIDE pixels, given as shares: shape (33, FINE_SIDE).
 
