@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from moderation import doctor, review, uploads, views
+from moderation import doctor, hashes, review, uploads
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.models import Counter, Decision, FingerprintRow, Picture, Role, Status
@@ -92,7 +92,7 @@ def test_a_file_that_is_damaged_or_another_ones_is_reported(examine, parts, arri
 
 def test_a_machine_that_makes_other_hashes_than_imagehash_is_reported(examine, parts, arrive, draw, monkeypatch):
     picture = arrive(draw(1))
-    monkeypatch.setattr(views, "_PILLOW_8", views._PILLOW_8[::-1])
+    monkeypatch.setattr(hashes, "_PILLOW_8", hashes._PILLOW_8[::-1])
     said = f"This machine makes wrong fingerprints of 1 pictures ({picture}). Install moderation anew before it runs."
     assert examine() == [(said, False)]
 

@@ -22,8 +22,8 @@ README = (PACKAGE.parent / "README.md").read_text()
 
 LAYERS = {
     "pure: no database, no files": (
-        "errors memory passwords luminance canonical weighing borders views verify fingerprint index multi_index "
-        "engines matching drawing shield"
+        "errors memory passwords luminance canonical weighing borders hashes views verify fingerprint index "
+        "multi_index engines matching drawing shield"
     ),
     "storage: no rules": "columns database models filestore instance config settings metrics schema logs",
     "a process of its own": "decoder",

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from moderation.borders import _shown, inner_box, trimmed_box
 from moderation.drawing import draw, draw_indecent
 from moderation.fingerprint import blocked_views, distance, fingerprint
+from moderation.hashes import hashes
 from moderation.luminance import SIDE, WHOLE_BOX, Levels, coarse, halved, luminance
 from moderation.matching import Policy, Verdict, against
 from moderation.views import (
@@ -18,7 +19,6 @@ from moderation.views import (
     asked,
     cut_of,
     flattened,
-    hashes,
     label,
     look,
     number,
