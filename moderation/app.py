@@ -69,7 +69,7 @@ def _is_up_to_date() -> bool:
 
 
 def _flask_migrate() -> Any:
-    """The library, ready for the current app. It is loaded only here: that takes longer than most commands do."""
+    """The library, ready for the current app. Loaded here alone: most commands and starts have nothing to migrate."""
     import flask_migrate
 
     logging.getLogger("alembic").setLevel(logging.WARNING)

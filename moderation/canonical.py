@@ -252,7 +252,7 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 def _pixels(image: Image.Image) -> Pixels:
     """The pixels of a picture in RGB, read from where Pillow has them, at four bytes each.
 
-    Asked for them, it copies them twice, in four times the time, and lets no other thread run meanwhile.
+    Asked for them, it copies them twice, and lets no other thread run meanwhile.
     """
     try:
         padded = np.asarray(nanoarrow.c_array(image).view().child(0).buffer(1))

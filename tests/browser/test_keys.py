@@ -31,6 +31,15 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+def decide_two(page: Page, arrive: Callable, draw: Callable) -> tuple[int, int]:
+    """Marks one picture and approves another, both to the end; the numbers of the second and of the first of them."""
+    second, first = arrive(draw(1)), arrive(draw(2))
+    page.reload()
+    press(page, "j", "x", "o")
+    expect(page.locator(UNDECIDED)).to_have_count(0)
+    return second, first
+
+
 def decided(picture_id: int) -> Kind | None:
     db.session.rollback()
     decision = db.session.get_one(Picture, picture_id).decision
@@ -89,11 +98,8 @@ def test_arrows_move_in_two_dimensions_and_enter_opens(mona: Page, arrive: Calla
 def test_undo_goes_back_one_decision_at_a_time_and_puts_the_focus_there(
     mona: Page, arrive: Callable, draw: Callable
 ) -> None:
-    second, first = arrive(draw(1)), arrive(draw(2))
-    mona.reload()
-    press(mona, "j", "x", "o")
+    second, first = decide_two(mona, arrive, draw)
     expect(mona.locator("#undo")).to_contain_text("OK.")
-    expect(mona.locator(UNDECIDED)).to_have_count(0)
     press(mona, "u")
     expect(mona.locator(UNDECIDED)).to_have_count(1)
     assert focused(mona) == second
@@ -106,10 +112,7 @@ def test_undo_goes_back_one_decision_at_a_time_and_puts_the_focus_there(
 def test_two_undos_at_once_go_one_after_the_other_however_long_the_answers_take(
     mona: Page, arrive: Callable, draw: Callable
 ) -> None:
-    _, first = arrive(draw(1)), arrive(draw(2))
-    mona.reload()
-    press(mona, "j", "x", "o")
-    expect(mona.locator(UNDECIDED)).to_have_count(0)
+    _, first = decide_two(mona, arrive, draw)
     on_their_way: list[Route] = []
     mona.route("**/undo", lambda route: on_their_way.append(route))
     press(mona, "u", "u")
