@@ -121,19 +121,19 @@ def _candidates(
     hits = among.near(blocked, parts.policy, by_hash=not blocked.weak, direct=direct)
     for start in range(0, len(hits), BATCH):
         batch = hits[start : start + BATCH]
-        asked = _fingerprints(of, [hit.id for hit in batch if not _certain(hit, parts.policy)])
+        asked = _fingerprints(of, [hit.id for hit in batch if parts.policy.open(hit)])
         for first in range(0, len(batch), TOGETHER):
             yield from _verified([(hit, blocked, asked.get(hit.id)) for hit in batch[first : first + TOGETHER]])
 
 
 def _looked_at(parts: Parts, hits: list[Hit], asked: Fingerprint) -> list[Hit]:
     """The hits with the agreement of their pixels, of the nearest, until one of them leads to a refusal."""
-    known = _fingerprints(Entry, [hit.id for hit in hits[:VERIFIED] if not _certain(hit, parts.policy)])
+    known = _fingerprints(Entry, [hit.id for hit in hits[:VERIFIED] if parts.policy.open(hit)])
     done: list[Hit] = []
     for start, end in pairwise(STEPS):
         for hit in _verified([(hit, known.get(hit.id), asked) for hit in hits[start:end]]):
             done.append(hit)
-            if _certain(hit, parts.policy):
+            if parts.policy.verdict(hit) is Verdict.REFUSE:
                 return done + hits[len(done) :]
     return done + hits[len(done) :]
 
@@ -161,10 +161,6 @@ def _verified(pairs: list[tuple[Hit, Fingerprint | None, Fingerprint | None]]) -
     for place, found in zip(places, agreements(known, asked), strict=True):
         hits[place] = replace(hits[place], agreement=found)
     return hits
-
-
-def _certain(hit: Hit, policy: Policy) -> bool:
-    return policy.verdict(hit) is Verdict.REFUSE
 
 
 def _fingerprints(of: type[Entry] | type[Picture] | type[KnownGood], ids: list[int]) -> dict[int, Fingerprint]:

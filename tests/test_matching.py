@@ -170,9 +170,23 @@ def test_where_hardly_anything_could_be_compared_the_pixels_say_nothing():
     assert POLICY.verdict(hit(12, 70, agreement=agreeing(1, 1, ENOUGH))) is REFUSE
 
 
-def test_pixels_that_differ_do_not_overrule_hashes_of_whole_pictures():
-    assert POLICY.verdict(hit(10, 40, agreement=agreeing(0.1, 0.1))) is REFUSE
+@pytest.mark.parametrize(("dhash", "phash"), [(10, 40), (6, 0), (0, 25)])
+def test_what_the_hashes_refuse_and_the_pixels_contradict_is_held(dhash, phash):
+    assert POLICY.verdict(hit(dhash, phash, agreement=agreeing(0.4, 0.49))) is HOLD
+    assert POLICY.verdict(hit(dhash, phash, agreement=agreeing(0.4, 0.5))) is REFUSE
+    assert POLICY.verdict(hit(dhash, phash, agreement=agreeing(0, 0, ENOUGH - 1))) is REFUSE
+    assert POLICY.open(hit(dhash, phash))
+
+
+def test_pixels_that_differ_let_nothing_pass_that_the_hashes_hold():
     assert POLICY.verdict(hit(12, 54, agreement=agreeing(0.1, 0.1))) is HOLD
+
+
+def test_of_pictures_as_near_as_copies_are_nobody_looks_at_the_pixels():
+    assert not POLICY.open(hit(5, 24))
+    assert POLICY.verdict(hit(5, 24, agreement=agreeing(0.1, 0.1))) is REFUSE
+    assert not POLICY.open(hit(64, 256, identical=True))
+    assert POLICY.open(hit(5, 24, weak=True))
 
 
 @pytest.mark.parametrize("views", [(CENTRE, WHOLE), (WHOLE, HALF), (number(Cut.INNER), WHOLE)])

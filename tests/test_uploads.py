@@ -181,6 +181,19 @@ def test_how_near_it_comes_decides_what_becomes_of_a_picture(
     assert check.entry_id == (None if becomes is Status.PUBLISHED else entry)
 
 
+@pytest.mark.parametrize(("dhash", "phash", "becomes"), [(5, 24, Status.REFUSED), (10, 40, Status.HELD)])
+def test_what_only_the_hashes_take_for_a_copy_is_for_a_person(parts, member, draw, dhash, phash, becomes):
+    print_ = fingerprint(canonical(draw(1, SIZE)))
+    negative = dataclasses.replace(moved(print_, dhash, phash), luminance=255 - print_.luminance)
+    with writing():
+        blocklist.add(pack(negative), Decision(kind=Kind.IMPORT))
+    picture = receive(parts, member(), draw(1, SIZE))
+    assert picture.status is becomes
+    (match,) = checks(picture.id)[0].matches
+    assert (match.correlation is None) is (becomes is Status.REFUSED)
+    assert becomes is Status.REFUSED or match.correlation < 0
+
+
 def test_the_zones_are_those_of_the_settings(parts, member, block, draw):
     block(draw(1, SIZE), 5, 20)
     strict = dataclasses.replace(parts.policy, refuse=parts.policy.refuse._replace(dhash=4))
