@@ -2,10 +2,12 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from flask import Flask, current_app
 
 from . import instance, schema, web
@@ -16,15 +18,17 @@ from .context import EXTENSION
 from .database import db, engine_options, listen, tune
 from .decoder import Bounds, Decoder
 from .engines import ENGINES
+from .errors import Refusal
 from .filestore import Folder
 from .known_good import KnownGoodList
 from .matching import Policy, Zone
 from .onshow import Down, OnShow
 from .parts import Parts, Patience
+from .settings import DEFAULTS, read
 
 
 def create_app(folder: str | os.PathLike[str] | None = None, **settings: object) -> Flask:
-    """The application on that instance folder: settings, parts, edges."""
+    """The application on that instance folder: settings, parts, edges. Raises `Refusal` for settings that cannot be."""
     place = instance.folder(folder)
     app = Flask(
         __name__,
@@ -33,16 +37,16 @@ def create_app(folder: str | os.PathLike[str] | None = None, **settings: object)
         template_folder=instance.shipped("templates"),
         static_folder=instance.shipped("static"),
     )
-    app.config.from_object("moderation.config")
-    app.config.from_pyfile("config.py", silent=True)
-    app.config.from_prefixed_env("MODERATION")
-    app.config.update(settings)
+    app.config.update(DEFAULTS | read(place, app.default_config) | settings)
     app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or instance.secret_key(place)
 
     url = instance.database_url(place, app.config["DATABASE_URL"])
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, app.config["DURABLE"])
-    db.init_app(app)
+    try:
+        db.init_app(app)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise Refusal(f"DATABASE_URL: {error}") from error
     with app.app_context():
         listen(db.engine)
 
@@ -86,14 +90,7 @@ def _parts(app: Flask, place: Path) -> Parts:
         down=Down(),
         known_good=KnownGoodList(),
         codes=Codes(),
-        policy=Policy(
-            Zone(config["REFUSE_DHASH"], config["REFUSE_PHASH"]),
-            Zone(config["HOLD_DHASH"], config["HOLD_PHASH"]),
-            widest=config["CANDIDATE_DHASH"],
-            candidate=config["CANDIDATE_PHASH"],
-            hold_share=config["HOLD_SHARE"],
-            refuse_correlation=config["REFUSE_CORRELATION"],
-        ),
+        policy=_policy(config),
         patience=Patience(config["HOLD_AFTER"], config["HOLD_AFTER_ADDRESS"]),
         decoder=Decoder(
             Limits(int(config["MAX_UPLOAD_MB"] * 1e6), int(config["MAX_MEGAPIXELS"] * 1e6)),
@@ -102,3 +99,19 @@ def _parts(app: Flask, place: Path) -> Parts:
         ),
         lease=timedelta(seconds=config["LEASE_SECONDS"]),
     )
+
+
+def _policy(config: Mapping[str, Any]) -> Policy:
+    try:
+        return Policy(
+            Zone(config["REFUSE_DHASH"], config["REFUSE_PHASH"]),
+            Zone(config["HOLD_DHASH"], config["HOLD_PHASH"]),
+            widest=config["CANDIDATE_DHASH"],
+            candidate=config["CANDIDATE_PHASH"],
+            hold_share=config["HOLD_SHARE"],
+            refuse_correlation=config["REFUSE_CORRELATION"],
+        )
+    except ValueError:
+        raise Refusal(
+            "REFUSE_DHASH may be at most HOLD_DHASH, that at most CANDIDATE_DHASH, and REFUSE_PHASH at most HOLD_PHASH."
+        ) from None

@@ -3,20 +3,23 @@
 import logging
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
-from . import logs, metrics, sweeping
+from . import audit, logs, metrics, sweeping
 from .context import EXTENSION
-from .database import db
+from .database import db, writing
 from .logs import JsonLines
 from .memory import give_back, keep_memory, set_aside
 from .parts import Parts
 from .patience import PatientWorker
+from .settings import DEFAULTS
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +33,25 @@ TIDY = 10
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with settings of ours; each worker makes an app of its own from the factory."""
 
-    def __init__(self, make_app: Any, options: dict[str, Any]) -> None:
+    def __init__(self, make_app: Callable[[], Flask], options: dict[str, Any], told: dict[str, int]) -> None:
+        """`options` are gunicorn's, of which those `told` count more than what the site has chosen."""
         self._make_app = make_app
         self._options = options
+        self._told = told
+        self.choose()
         super().__init__()
+
+    def choose(self) -> None:
+        """Read what the site has chosen, and have the audit log know it. Raises what the factory does."""
+        app = self._make_app()
+        with app.app_context():
+            with writing():
+                audit.notice_settings({name: app.config[name] for name in DEFAULTS})
+            # The workers are forked from this process: no connection may come along.
+            db.session.remove()
+            db.engine.dispose()
+        chosen = {"workers": app.config["WORKERS"], "threads": app.config["THREADS"]}
+        self._options |= chosen | self._told
 
     def load_config(self) -> None:
         for name, value in self._options.items():
@@ -41,9 +59,25 @@ class Server(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        app: Flask = self._make_app()
+        app = self._make_app()
         warm_up(app)
         return app
+
+    def run(self) -> None:
+        Master(self).run()
+
+
+class Master(Arbiter):  # type: ignore[misc]
+    """The process that keeps the workers."""
+
+    def reload(self) -> None:
+        """Workers with the settings as they are now; where these cannot be, the old ones go on."""
+        try:
+            self.app.choose()
+        except Exception as error:
+            self.log.error("The settings cannot be used, and all stays as it was: %s", error)
+            return
+        super().reload()
 
 
 class JsonLogger(Logger):  # type: ignore[misc]
@@ -55,15 +89,16 @@ class JsonLogger(Logger):  # type: ignore[misc]
             handler.setFormatter(JsonLines())
 
 
-def serve(make_app: Any, host: str, port: int, workers: int, threads: int, log_format: str = "text") -> None:
-    """Serve until stopped by a signal: SIGTERM ends what was begun and stops, SIGHUP starts the workers anew."""
+def serve(make_app: Callable[[], Flask], host: str, port: int, workers: int | None, log_format: str) -> None:
+    """Serve until stopped by a signal: SIGTERM ends what was begun and stops, SIGHUP starts the workers anew.
+
+    With as many workers as told, whatever the setting says.
+    """
     counters = metrics.share()
     logs.configure(log_format)
     options = {
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        "workers": workers,
         "worker_class": PatientWorker,
-        "threads": threads,
         "timeout": 60,
         "graceful_timeout": 20,
         "keepalive": 5,
@@ -74,7 +109,7 @@ def serve(make_app: Any, host: str, port: int, workers: int, threads: int, log_f
     }
     if log_format == "json":
         options["logger_class"] = JsonLogger
-    Server(make_app, options).run()
+    Server(make_app, options, {"workers": workers} if workers else {}).run()
 
 
 def warm_up(app: Flask) -> None:

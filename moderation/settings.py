@@ -1,13 +1,41 @@
-"""The settings as `config.py` describes them: what each does, in groups that one sentence speaks of."""
+"""The settings: what a site has chosen, and what `config.py` says of each, in groups that one sentence speaks of."""
 
+import difflib
 import inspect
+import os
 import re
-from collections.abc import Mapping, Sequence
+import runpy
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from . import config
+from .errors import Refusal
+
+PREFIX = "MODERATION_"
+"""Of environment variables that choose a setting."""
+
+NO_SETTINGS = ("INSTANCE", "PHOTOS")
+"""What such variables say beside: where a site is, and where the tests find photographs."""
+
+DEFAULTS = {name: value for name, value in vars(config).items() if name.isupper()}
+
+CHOICES: Mapping[str, tuple[object, ...]] = {
+    "INDEX_ENGINE": ("auto", "bktree", "multi"),
+    "LOG_FORMAT": ("text", "json"),
+    "SECURE_COOKIES": (True, False, "auto"),
+}
+
+NEVER = ("QUARANTINE_DAYS", "REPLACED_DAYS", "CHECK_DAYS")
+"""Where None is a value."""
+
+SOME = ("GRID_PAGE", "POLL_SECONDS", "DECODE_SECONDS", "DECODE_MB", "DECODE_AT_ONCE", "WORKERS", "THREADS")
+"""Where 0 is none."""
+
+FRACTIONS = ("_DAYS", "_HOURS", "_SECONDS", "_MEGAPIXELS", "UPLOAD_MB", "IMPORT_MB", "_SHARE", "_CORRELATION")
+"""How the names of those end that need not be whole."""
 
 _SECTION = re.compile(r"# --- (.+?) -+")
 _SETTING = re.compile(r"([A-Z_]+) = .*?(?:  # (?:\.\.\. )?(.+))?")
@@ -58,3 +86,75 @@ def shown(name: str, values: Mapping[str, Any]) -> str:
     if value == "":
         return "empty"
     return _PASSWORD.sub(r"\1:…@", str(value))
+
+
+def read(folder: Path, others: Collection[str] = ()) -> dict[str, Any]:
+    """What the site in that folder has chosen: in its `config.py`, and by the environment, which counts more.
+
+    Besides ours, `config.py` may have the `others`. Raises `Refusal` with what is wrong: a typing error must not leave
+    a site as it was by default.
+    """
+    path = folder / "config.py"
+    in_file = _of_file(path)
+    for name, value in in_file.items():
+        if name not in others or name in DEFAULTS:
+            _check(f"{path}: {name}", name, value)
+    in_environment = {}
+    for variable, text in os.environ.items():
+        name = variable.removeprefix(PREFIX)
+        if name not in (variable, *NO_SETTINGS):
+            in_environment[name] = _meant(name, text)
+            _check(variable, name, in_environment[name])
+    return in_file | in_environment
+
+
+def _of_file(path: Path) -> dict[str, Any]:
+    try:
+        found = runpy.run_path(str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise Refusal(f"{path} cannot be read: {error.strerror}.") from error
+    except SyntaxError as error:
+        raise Refusal(f"{path}, line {error.lineno}: {error.msg}.") from error
+    except Exception as error:
+        raise Refusal(f"{path} goes wrong: {error}.") from error
+    return {name: value for name, value in found.items() if name.isupper()}
+
+
+def _meant(name: str, text: str) -> object:
+    """What the text of an environment variable says, where it can be that; else the text."""
+    default, word = DEFAULTS.get(name), text.strip().lower()
+    if name in NEVER and word in ("none", "null"):
+        return None
+    if isinstance(default, bool) or True in CHOICES.get(name, ()):
+        return {"true": True, "1": True, "false": False, "0": False}.get(word, text)
+    if isinstance(default, int | float):
+        for number in (int, float):
+            try:
+                return number(text)
+            except ValueError:
+                pass
+    return text
+
+
+def _check(where: str, name: str, value: object) -> None:
+    if name not in DEFAULTS:
+        near = difflib.get_close_matches(name, DEFAULTS, 1)
+        raise Refusal(f"{where}: there is no such setting.{f' Is {near[0]} meant?' if near else ''}")
+    default = DEFAULTS[name]
+    if name in CHOICES:
+        fits, kind = value in CHOICES[name], " or ".join(map(str, CHOICES[name]))
+    elif isinstance(default, bool):
+        fits, kind = isinstance(value, bool), "True or False"
+    elif isinstance(default, str):
+        fits, kind = isinstance(value, str), "a text"
+    else:
+        whole = not name.endswith(FRACTIONS)
+        fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        fits = fits and (value > 0 if name in SOME else value >= 0)  # type: ignore[operator]
+        kind = f"a {'whole ' if whole else ''}number{' above 0' if name in SOME else ', 0 or more'}"
+    if name in NEVER:
+        fits, kind = fits or value is None, f"{kind}, or None"
+    if not fits:
+        raise Refusal(f"{where} is {kind}; {value!r} is not.")

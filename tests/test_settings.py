@@ -1,6 +1,12 @@
-"""The settings as an admin sees them: from the comments beside them, so that there is one description."""
+"""The settings: what a site has chosen; and as an admin sees them, from the comments beside them."""
 
-from moderation import config, settings
+from pathlib import Path
+
+import pytest
+
+from moderation import config, logs, settings
+from moderation.engines import ENGINES
+from moderation.errors import Refusal
 
 
 def test_every_setting_is_there_with_its_effect_once():
@@ -32,3 +38,86 @@ def test_nothing_that_lets_somebody_in_is_shown():
         "empty",
         "48",
     ]
+
+
+def test_the_environment_counts_more_than_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.read(tmp_path) == {}
+    (tmp_path / "config.py").write_text("from datetime import date\nyear = date.today().year\nGRID_PAGE = 24\n")
+    assert settings.read(tmp_path) == {"GRID_PAGE": 24}
+    monkeypatch.setenv("MODERATION_GRID_PAGE", "12")
+    assert settings.read(tmp_path) == {"GRID_PAGE": 12}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("SIGN_UP", "False", False),
+        ("SIGN_UP", "false", False),
+        ("METRICS_LOCAL", "1", True),
+        ("SECURE_COOKIES", "auto", "auto"),
+        ("SECURE_COOKIES", "True", True),
+        ("QUARANTINE_DAYS", "None", None),
+        ("CHECK_DAYS", "null", None),
+        ("CHECK_DAYS", "0.5", 0.5),
+        ("WORKERS", "3", 3),
+        ("MAX_UPLOAD_MB", "2.5", 2.5),
+        ("SECRET_KEY", "12345678901234567890", "12345678901234567890"),
+        ("SITE_NAME", "true", "true"),
+        ("HOSTS", "", ""),
+    ],
+)
+def test_the_environment_says_what_it_reads_like(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
+) -> None:
+    monkeypatch.setenv(f"MODERATION_{name}", text)
+    (found,) = settings.read(tmp_path).values()
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("SIGNUP = False", "SIGNUP: there is no such setting. Is SIGN_UP meant?"),
+        ("COLOUR = 'red'", "COLOUR: there is no such setting."),
+        ("SIGN_UP = 'no'", "SIGN_UP is True or False; 'no' is not."),
+        ("HOSTS = ['example.org']", "HOSTS is a text; ['example.org'] is not."),
+        ("INDEX_ENGINE = 'btree'", "INDEX_ENGINE is auto or bktree or multi; 'btree' is not."),
+        ("WORKERS = 'two'", "WORKERS is a whole number above 0; 'two' is not."),
+        ("WORKERS = True", "WORKERS is a whole number above 0; True is not."),
+        ("WORKERS = 0", "WORKERS is a whole number above 0; 0 is not."),
+        ("GRID_PAGE = 1.5", "GRID_PAGE is a whole number above 0; 1.5 is not."),
+        ("LIMIT_UPLOADS = -1", "LIMIT_UPLOADS is a whole number, 0 or more; -1 is not."),
+        ("SESSION_HOURS = None", "SESSION_HOURS is a number, 0 or more; None is not."),
+        ("CHECK_DAYS = 'never'", "CHECK_DAYS is a number, 0 or more, or None; 'never' is not."),
+        ("SIGN_UP = Fals", "goes wrong: name 'Fals' is not defined."),
+        ("SIGN_UP = (", ", line 1: '(' was never closed."),
+    ],
+)
+def test_what_cannot_be_a_setting_is_refused_by_name(tmp_path: Path, line: str, sentence: str) -> None:
+    (tmp_path / "config.py").write_text(line)
+    with pytest.raises(Refusal) as refusal:
+        settings.read(tmp_path)
+    assert str(refusal.value).startswith(f"{tmp_path / 'config.py'}")
+    assert str(refusal.value).endswith(sentence)
+
+
+def test_a_variable_that_is_no_setting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODERATION_INSTANCE", "elsewhere")
+    assert settings.read(tmp_path) == {}
+    monkeypatch.setenv("MODERATION_SIGNUP", "false")
+    with pytest.raises(Refusal, match=r"^MODERATION_SIGNUP: there is no such setting. Is SIGN_UP meant\?$"):
+        settings.read(tmp_path)
+
+
+def test_what_comes_with_the_web_framework_may_be_set_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "config.py").write_text("SECRET_KEY_FALLBACKS = ['old']\n")
+    assert settings.read(tmp_path, ["SECRET_KEY_FALLBACKS"]) == {"SECRET_KEY_FALLBACKS": ["old"]}
+    with pytest.raises(Refusal):
+        settings.read(tmp_path)
+
+
+def test_every_default_is_a_value_that_may_be_chosen() -> None:
+    for name, value in settings.DEFAULTS.items():
+        settings._check(name, name, value)
+    assert settings.CHOICES["INDEX_ENGINE"] == tuple(ENGINES)
+    assert settings.CHOICES["LOG_FORMAT"] == logs.FORMATS

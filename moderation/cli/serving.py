@@ -14,9 +14,9 @@ from pathlib import Path
 
 import click
 
-from .. import accounts, audit, config
+from .. import accounts
 from ..app import create_app, migrate
-from ..database import db, writing
+from ..database import db
 from ..logs import FORMATS
 from . import Failure, instance_folder, instance_option
 
@@ -39,20 +39,15 @@ def serve(host: str, port: int, workers: int | None, log_format: str | None) -> 
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with app.app_context():
         migrate()
-        with writing():
-            audit.notice_settings({name: app.config[name] for name in vars(config) if name.isupper()})
         click.echo(f"Serving {app.instance_path}\nat {url}")
         if not accounts.has_admin():
             click.echo(f"There is no admin yet. Make yourself one: {url}/setup/{_setup_token(app.secret_key)}")
-        # The workers are forked from this process: no connection may come along.
         db.session.remove()
         db.engine.dispose()
 
     from .. import server
 
-    make_app = functools.partial(create_app, folder)
-    workers, log_format = workers or app.config["WORKERS"], log_format or app.config["LOG_FORMAT"]
-    server.serve(make_app, host, port, workers, app.config["THREADS"], log_format)
+    server.serve(functools.partial(create_app, folder), host, port, workers, log_format or app.config["LOG_FORMAT"])
 
 
 @click.command()

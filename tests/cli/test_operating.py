@@ -6,16 +6,21 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
+
+from moderation.audit import Event
+from moderation.database import db
 from moderation.metrics import MEMORY
-from moderation.models import Role
+from moderation.models import Record, Role
 from tests.server import Visitor, serving
 
 
 def test_processes_count_together_and_leave_nothing_behind(app, instance, person, draw) -> None:
     person("ana")
-    folders = set(MEMORY.glob("moderation-metrics-*"))
     with serving(instance) as server:
         for number in range(6):  # each over a connection of its own, to whichever worker
             with Visitor(server.address) as visitor:
@@ -23,9 +28,12 @@ def test_processes_count_together_and_leave_nothing_behind(app, instance, person
         with Visitor(server.address) as visitor:
             text = visitor.get("/metrics").text
             assert visitor.get("/readyz").status == 200
+        opened = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in workers(server))
+        (folder,) = {Path(found) for found in re.findall(rf"{MEMORY}/moderation-metrics-\w+", opened)}
+        assert folder.is_dir()
     assert 'moderation_checks_total{occasion="upload",verdict="publish"} 6.0' in text
     assert re.search(r'moderation_requests_total\{method="POST",route="/picture",status="302"\} 6\.0', text)
-    assert set(MEMORY.glob("moderation-metrics-*")) == folders
+    assert not folder.exists()
 
 
 def test_the_log_is_a_line_of_json_for_each_request(app, instance, person, draw) -> None:
@@ -82,22 +90,50 @@ def workers(server) -> set[int]:
     return {int(pid) for pid in children.split()}
 
 
+def reload(server, done: Callable[[], bool]) -> None:
+    server.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline, "The old workers are still there."
+        time.sleep(0.05)
+
+
 def test_a_reload_under_requests_refuses_none(app, instance) -> None:
     with serving(instance) as server:
         before = workers(server)
         crowd = Crowd(server.address)
         try:
             crowd.wait_for(20)
-            server.process.send_signal(signal.SIGHUP)
-            deadline = time.monotonic() + 60
-            while workers(server) & before:
-                assert time.monotonic() < deadline, "The old workers are still there."
-                time.sleep(0.05)
+            reload(server, lambda: not workers(server) & before)
             crowd.wait_for(20)
         finally:
             crowd.stop()
     assert crowd.failures == []
     assert set(crowd.answers) == {200}
+
+
+def test_a_reload_takes_what_was_chosen_and_the_audit_log_knows_it(app, instance) -> None:
+    with serving(instance) as server:
+        before = workers(server)
+        (instance / "config.py").write_text("WORKERS = 1\nSITE_NAME = 'Lonely hearts'\n")
+        reload(server, lambda: len(workers(server)) == 1 and not workers(server) & before)
+        with Visitor(server.address) as visitor:
+            assert "<title>Sign in · Lonely hearts</title>" in visitor.get("/sign-in").text
+    last = db.session.scalars(sa.select(Record).filter_by(kind=Event.SETTINGS).order_by(Record.id.desc())).first()
+    assert json.loads(last.about)["changed"] == {"SITE_NAME": ["moderation", "Lonely hearts"], "WORKERS": [2, 1]}
+
+
+@pytest.mark.parametrize("wrong", ["SIGN_UP = Fals", "INDEX_ENGINE = 'btree'", "HOLD_DHASH = 3"])
+def test_a_reload_with_settings_that_cannot_be_leaves_all_as_it_was(app, instance, wrong: str) -> None:
+    with serving(instance, stderr=subprocess.PIPE) as server:
+        before = workers(server)
+        (instance / "config.py").write_text(wrong)
+        server.process.send_signal(signal.SIGHUP)
+        said = server.process.stderr.readline().decode()
+        assert "The settings cannot be used, and all stays as it was: " in said
+        assert workers(server) == before
+        with Visitor(server.address) as visitor:
+            assert visitor.get("/sign-in").status == 200
 
 
 def test_a_stop_answers_what_was_begun(app, instance, person, draw) -> None:

@@ -41,7 +41,7 @@ def test_purge_says_first_what_it_would_delete_and_then_deletes_it(run, app, par
     review.mark(parts, picture.id, mona, None)
     db.session.remove()
     for name in ("APPEAL_DAYS", "QUARANTINE_DAYS"):
-        monkeypatch.setenv(f"MODERATION_{name}", "-1")  # as if the time were over
+        monkeypatch.setenv(f"MODERATION_{name}", "0")
     what = "1 picture that had been refused or taken down, 0 that had been replaced, 0 old checks"
     assert run("purge", "--dry-run") == f"Would be deleted: {what}.\n"
     assert run("purge") == f"Deleted: {what}; 2 files.\n"
