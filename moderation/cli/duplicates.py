@@ -1,5 +1,6 @@
 """The command for near copies: group them, move them away, bring them back."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import click
 
 from ..collection import Collection
 from ..duplicates import LIST, Group, Step, carry_out, groups, outside, plan_moves, take_back
-from ..folders import Unread
+from ..folders import PictureFile, Unread
 from .common import (
     AnyPath,
+    complain,
     complain_of,
     counted,
     database_option,
@@ -47,7 +49,7 @@ def duplicates(
         raise click.UsageError("--no-dry-run needs --move-to.")
     with Collection(database) as collection:
         tell_outdated(collection)
-        pictures = collection.pictures()
+        pictures = _there(collection.pictures())
         if folder is not None:
             pictures = outside(pictures, folder)
         with progress(len(pictures), "Comparing") as step:
@@ -58,6 +60,15 @@ def duplicates(
             _tell_moves(found, plan_moves(found, folder), as_json)
         else:
             _move(collection, found, folder, as_json)
+
+
+def _there(pictures: list[PictureFile]) -> list[PictureFile]:
+    """Those whose files are still there: what is kept must not be a file that is gone."""
+    there = [one for one in pictures if os.path.lexists(one.path)]
+    if gone := len(pictures) - len(there):
+        what = counted(gone, "picture is not where it was", "pictures are not where they were")
+        complain(f"{what}, and left out: please index the folder above again.")
+    return there
 
 
 def _tell_groups(found: list[Group], as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """Commands for folders of pictures: a test set, an index, search, duplicates, two pictures compared."""
 
+import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
@@ -144,12 +145,14 @@ def search(picture: Path, database: Path, within: int, sheet: Path | None, as_js
     if as_json:
         for hit, one in hits:
             on = pages[one.path]
-            emit(path=str(one.path), distance=hit.dhash, page=on[0] if on else None, pages=on)
+            there = os.path.lexists(one.path)
+            emit(path=str(one.path), distance=hit.dhash, page=on[0] if on else None, pages=on, there=there)
     else:
         click.echo(f"Found {len(hits)} images")
         width = max((len(shown(one.path)) for _, one in hits if pages[one.path]), default=0)
         for hit, one in hits:
-            line = f"{hit.dhash:3}  {shown(one.path):{width}}  {', '.join(map(plain, pages[one.path]))}"
+            said = ", ".join(map(plain, pages[one.path])) if os.path.lexists(one.path) else "(no longer there)"
+            line = f"{hit.dhash:3}  {shown(one.path):{width}}  {said}"
             click.echo(line.rstrip())
     if sheet:
         _write_sheet(sheet, asked, hits, pages)

@@ -374,6 +374,20 @@ def test_duplicates_are_grouped_around_the_one_to_keep(pictures):
     assert [sorted(copy) for copy in group["duplicates"]] == [["distance", "path"]]
 
 
+def test_a_file_that_is_gone_is_never_the_one_to_keep(place, pictures):
+    run("index", "pictures")
+    (pictures / "one.jpg").rename(place / "moved.jpg")
+    found = run("duplicates")
+    assert found.stdout == "0 near copies in 0 groups\n"
+    assert found.stderr.startswith("1 picture is not where it was, and left out: please index")
+    lines = run("search", "moved.jpg").stdout.splitlines()
+    assert [line.endswith("(no longer there)") for line in lines[1:]] == [
+        "pictures/one.jpg" in line for line in lines[1:]
+    ]
+    there = {Path(one["path"]).name: one["there"] for one in objects(run("search", "moved.jpg", "--json"))}
+    assert there == {"one.jpg": False, "one again.jpg": True}
+
+
 def test_a_dry_run_moves_nothing(place, pictures):
     run("index", "pictures")
     before = sorted(place.rglob("*"))
