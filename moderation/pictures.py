@@ -4,10 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from .database import db
-from .models import Account, Action, Caution, Check, Decision, Entry, FingerprintRow, Kind, Match, Picture, Status
+from .models import (
+    DOWN,
+    Account,
+    Action,
+    Appeal,
+    Caution,
+    Check,
+    Decision,
+    Entry,
+    FingerprintRow,
+    Kind,
+    Match,
+    Picture,
+    Status,
+)
 
 COUNTED = 1000
 """Counts go so far; beyond it a grid says "999+"."""
@@ -81,6 +95,24 @@ def latest(member_id: int, limit: int) -> Sequence[Picture]:
         .options(joinedload(Picture.decision), joinedload(Picture.appeal))
     )
     return db.session.scalars(own.order_by(Picture.id.desc()).limit(limit)).all()
+
+
+def told(member_id: int, whatever: int, before: int | None, limit: int) -> Sequence[Picture]:
+    """Uploads of whose state the member is told, latest first, older than `before` if it is given.
+
+    The latest so many whatever became of them, and beside them each that can be or was appealed, however old.
+    """
+    newest = sa.select(Picture.id).filter_by(member_id=member_id).order_by(Picture.id.desc()).limit(whatever)
+    down = sa.and_(Picture.status.in_(DOWN), Picture.purged.is_(None))
+    wanted = (
+        sa.select(Picture)
+        .outerjoin(Picture.appeal)
+        .where(Picture.member_id == member_id, sa.or_(Picture.id.in_(newest), down, Appeal.id.is_not(None)))
+        .options(joinedload(Picture.decision), contains_eager(Picture.appeal).joinedload(Appeal.decision))
+    )
+    if before is not None:
+        wanted = wanted.where(Picture.id < before)
+    return db.session.scalars(wanted.order_by(Picture.id.desc()).limit(limit)).all()
 
 
 def newest(show: str, before: int | None, limit: int) -> Sequence[Picture]:

@@ -1,5 +1,6 @@
 """A member's page: the own profile picture, uploading one; and the picture files."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 from http import HTTPStatus
@@ -21,7 +22,10 @@ bp = Blueprint("member", __name__)
 bp.before_request(only(Role.MEMBER))
 
 LATEST = 6
-"""Uploads whose state a member sees."""
+"""Uploads whose state a member sees, whatever became of them."""
+
+PAGE = 24
+"""Uploads on a page at most, with older ones that can be or were appealed."""
 
 OUTCOMES = {
     Status.PUBLISHED: "Your new profile picture is on show.",
@@ -59,9 +63,9 @@ def appeal(picture_id: int) -> ResponseReturnValue:
     try:
         appeals.ask(picture_id, current_user.id, request.form.get("text", ""), window())
     except Refusal as refusal:
-        return _page(appeal_error=str(refusal)), refusal.status
+        return _page(appeal_error=str(refusal), appealed=picture_id), refusal.status
     flash("Thank you. Somebody will look at your picture again, and the outcome will be said here.", "good")
-    return redirect(url_for("member.page"))
+    return redirect(url_for("member.page", before=_before()))
 
 
 @bp.get("/picture/<int:picture_id>/statement.json")
@@ -89,19 +93,41 @@ def window() -> timedelta:
     return timedelta(days=current_app.config["APPEAL_DAYS"])
 
 
-def _page(error: str = "", appeal_error: str = "") -> str:
+def _page(error: str = "", appeal_error: str = "", appealed: int = 0) -> str:
+    before = _before()
+    found = _told(before)
+    if appealed and appealed not in [picture.id for picture in found[:PAGE]]:
+        before = appealed + 1  # with what was typed in its field
+        found = _told(before)
     return render_template(
         "member/page.html",
         shown=pictures.on_show(current_user.id),
-        latest=pictures.latest(current_user.id, LATEST),
+        uploads=found[:PAGE],
+        more=len(found) > PAGE,
+        before=before,
+        latest=LATEST,
         formats=[name.replace("WEBP", "WebP") for name in UPLOAD_FORMATS],
         config=current_app.config,
         error=error,
         appeal_error=appeal_error,
-        may_ask=lambda picture: appeals.may_ask(picture, window()),
+        asks_again=next((one.id for one in found[:PAGE] if one.id == appealed and _may_ask(one)), None),
+        may_ask=_may_ask,
         ask_until=lambda picture: appeals.down_since(picture) + window(),
         statement=statements.statement,
     )
+
+
+def _before() -> int | None:
+    """Where the list of older uploads begins that is asked for."""
+    return request.args.get("before", type=int)
+
+
+def _told(before: int | None) -> Sequence[Picture]:
+    return pictures.told(current_user.id, LATEST, before, PAGE + 1)
+
+
+def _may_ask(picture: Picture) -> bool:
+    return appeals.may_ask(picture, window())
 
 
 def _visible(picture_id: int) -> Picture:

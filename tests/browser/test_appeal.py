@@ -1,10 +1,11 @@
 """An appeal from the member's page to the second moderator's decision, in real browsers."""
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from moderation import review
+from moderation import accounts, review, uploads
 from moderation.models import Role, Status
 from moderation.parts import Parts
 from tests.conftest import near_copy, status
@@ -41,3 +42,18 @@ def test_an_appeal_is_overturned_by_a_second_moderator(
     mia.reload()
     expect(mia.get_by_text("You were right")).to_be_visible()
     assert status(marked + 1) is Status.PUBLISHED
+
+
+def test_on_a_phone_an_appeal_that_will_not_do_is_where_one_was_typing(
+    window: Callable, parts: Parts, arrive: Callable, draw: Callable, person: Callable
+) -> None:
+    review.mark(parts, arrive(draw(1)), person("first", Role.MODERATOR), None)
+    mia = window("mia", viewport={"width": 390, "height": 740})
+    uploads.receive(parts, accounts.named("mia").id, near_copy(draw(1)))
+    mia.goto("/picture")
+    mia.locator("summary", has_text="Ask for another look").click()
+    mia.get_by_role("textbox").fill("   ")
+    mia.get_by_role("button", name="Send").click()
+    expect(mia.get_by_role("alert").filter(visible=True)).to_be_in_viewport()
+    expect(mia.get_by_role("textbox")).to_be_focused()
+    expect(mia.get_by_role("textbox")).to_have_accessible_description(re.compile("Please say in a few words"))

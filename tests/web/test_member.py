@@ -10,11 +10,13 @@ from flask import Flask
 from PIL import Image
 
 from moderation import review, uploads
+from moderation.columns import now
 from moderation.context import EXTENSION
-from moderation.database import db
+from moderation.database import db, writing
 from moderation.models import Check, Picture, Role, Status
 from moderation.parts import Parts, Patience
 from tests.conftest import near_copy, save
+from tests.web.conftest import Browser
 
 
 def pictures() -> list[Picture]:
@@ -79,6 +81,89 @@ def test_the_answer_to_a_refused_copy_gives_no_hint(
     said = re.sub(r"<[^>]+>", " ", answer.text)
     for hint in ("distance", "bits", "dHash", "pHash", "blocklist", "entry", "match", "copy"):
         assert hint not in said
+
+
+@pytest.fixture
+def mia_and_hers(sign_in: Callable) -> tuple[Browser, Callable[..., list[int]]]:
+    """Her browser, and `hers(*statuses)`, which gives her pictures that are so, the oldest first; their numbers."""
+    mia = sign_in("mia")
+
+    def hers(*statuses: Status) -> list[int]:
+        with writing():
+            made = [
+                Picture(member_id=1, status=one, file="", thumbnail="", width=1, height=1, version=1)
+                for one in statuses
+            ]
+            db.session.add_all(made)
+            db.session.flush()
+            return [one.id for one in made]
+
+    return mia, hers
+
+
+def listed(page: str) -> list[int]:
+    """The numbers of the uploads that the page lists, in its order."""
+    return [int(number) for number in re.findall(r'<li id="upload-(\d+)"', page)]
+
+
+def test_what_is_down_or_was_appealed_stays_on_the_page_however_many_newer_uploads_there_are(
+    mia_and_hers: tuple, sign_in: Callable
+) -> None:
+    mia, hers = mia_and_hers
+    refused, removed, asked, _, purged = hers(
+        Status.REFUSED, Status.REMOVED, Status.REFUSED, Status.REPLACED, Status.REMOVED
+    )
+    newer = hers(*[Status.REPLACED] * 6)[::-1]
+    with writing():
+        db.session.get_one(Picture, purged).purged = now()
+    assert listed(mia.get("/picture").text) == [*newer, asked, removed, refused]
+    mia.post(f"/picture/{asked}/appeal", text="It is my knee.")
+    sign_in("ben", Role.MODERATOR).post("/review/appeals/1/uphold", reason="It is no knee.")
+    mia.post(f"/picture/{refused}/appeal", text="It is my elbow.")
+    with writing():
+        for number in (asked, refused):
+            db.session.get_one(Picture, number).purged = now()
+    page = mia.get("/picture").text
+    assert listed(page) == [*newer, asked, removed, refused]
+    assert "“It is no knee.”" in page
+    assert page.count("Ask for another look") == 1
+
+
+def test_of_very_many_the_page_lists_24_and_leads_to_the_older_ones(mia_and_hers: tuple, sign_in: Callable) -> None:
+    mia, hers = mia_and_hers
+    numbers = hers(*[Status.REFUSED] * 30)[::-1]
+    first = mia.get("/picture").text
+    assert listed(first) == numbers[:24]
+    assert f'href="/picture?before={numbers[23]}#uploads">Older uploads</a>' in first
+    older = mia.get(f"/picture?before={numbers[23]}").text
+    assert listed(older) == numbers[24:]
+    assert "Older uploads" not in older
+    assert 'href="/picture#uploads">Latest uploads</a>' in older
+    assert listed(sign_in("eve").get("/picture").text) == []
+
+
+def test_an_appeal_that_will_not_do_comes_back_in_its_field_with_the_reason_beside_it(mia_and_hers: tuple) -> None:
+    mia, hers = mia_and_hers
+    numbers = hers(*[Status.REFUSED] * 30)
+    long = "It is my knee & nothing else. " * 20
+    for number in (numbers[-1], numbers[0]):  # on the first page, and on none that was asked for
+        answer = mia.post(f"/picture/{number}/appeal", text=long)
+        assert answer.status_code == 422
+        field = re.search(rf'<textarea id="appeal-{number}"([^>]*)>([^<]*)</textarea>\s*<p[^>]*>([^<]*)<', answer.text)
+        assert "autofocus" in field[1]
+        assert 'aria-invalid="true"' in field[1]
+        assert field[2] == long.replace("&", "&amp;")
+        assert field[3].startswith("Please say it in at most 500 characters")
+        assert answer.text.count("It is my knee") == 20
+
+
+def test_what_was_typed_for_a_picture_that_cannot_be_appealed_is_shown_beside_the_reason(mia_and_hers: tuple) -> None:
+    mia, hers = mia_and_hers
+    (number,) = hers(Status.PUBLISHED)
+    answer = mia.post(f"/picture/{number}/appeal", text="Please do look.")
+    assert answer.status_code == 409
+    assert "This picture cannot be appealed" in answer.text
+    assert "<blockquote>Please do look.</blockquote>" in answer.text
 
 
 def test_a_held_picture_is_being_reviewed_and_the_old_one_stays(
