@@ -8,6 +8,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from markupsafe import Markup
 
 from .. import appeals, limiting, metrics, pictures, statements, uploads
 from ..canonical import UPLOAD_FORMATS
@@ -30,8 +31,6 @@ PAGE = 24
 OUTCOMES = {
     Status.PUBLISHED: "Your new profile picture is on show.",
     Status.HELD: "Thank you. A person will look at your picture before it is shown.",
-    Status.REFUSED: "This picture was refused: it does not keep to the rules of this site. Please choose another one.",
-    Status.REMOVED: "This picture was refused: it does not keep to the rules of this site. Please choose another one.",
     Status.REPLACED: "A newer picture of yours is on show already.",
     Status.ESCALATED: "Thank you. A person will look at your picture before it is shown.",
     Status.ERASED: "This account is erased, and its pictures with it.",
@@ -54,7 +53,7 @@ def upload() -> ResponseReturnValue:
         picture = uploads.receive(parts(), current_user.id, file.read(), limits.network())
     except Refusal as refusal:
         return _page(str(refusal)), refusal.status, refusal.headers
-    flash(OUTCOMES[picture.status], "good" if picture.status is Status.PUBLISHED else "note")
+    flash(_answer(picture), "good" if picture.status is Status.PUBLISHED else "note")
     return redirect(url_for("member.page"))
 
 
@@ -128,6 +127,15 @@ def _told(before: int | None) -> Sequence[Picture]:
 
 def _may_ask(picture: Picture) -> bool:
     return appeals.may_ask(picture, window())
+
+
+def _answer(picture: Picture) -> str:
+    """What a member hears at once of an upload; of a refusal also why, and where to ask for another look."""
+    said = statements.statement(picture)
+    if said is None:
+        return OUTCOMES[picture.status]
+    page = render_template("member/_refused.html", picture=picture, said=said, may_ask=_may_ask(picture))
+    return Markup(page.strip())  # noqa: S704 - made by our own template, which escapes
 
 
 def _visible(picture_id: int) -> Picture:

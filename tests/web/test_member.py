@@ -83,6 +83,21 @@ def test_the_answer_to_a_refused_copy_gives_no_hint(
         assert hint not in said
 
 
+def test_a_refusal_says_what_happened_which_rule_its_reference_and_where_to_ask_for_another_look(
+    app: Flask, sign_in: Callable, person: Callable, parts: Parts, draw: Callable
+) -> None:
+    review.mark(parts, uploads.receive(parts, person("first"), draw(1)).id, person("mona", Role.MODERATOR), None)
+    answer = sign_in("mia").upload(near_copy(draw(1))).text
+    assert (
+        "<p>This picture was refused automatically: it is very like one that a moderator has found to break the rule "
+        "against nudity and sexual content. Its reference is 2. "
+        '<a href="/picture#upload-2">Ask for another look</a></p>'
+    ) in answer
+    assert '<li id="upload-2"' in answer
+    app.config["APPEAL_DAYS"] = 0
+    assert "Its reference is 3.</p>" in sign_in("max").upload(near_copy(draw(1), 0.6)).text
+
+
 @pytest.fixture
 def mia_and_hers(sign_in: Callable) -> tuple[Browser, Callable[..., list[int]]]:
     """Her browser, and `hers(*statuses)`, which gives her pictures that are so, the oldest first; their numbers."""
