@@ -4,10 +4,12 @@ import errno
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from urllib.parse import urlsplit, urlunsplit
 
 import sqlalchemy as sa
-from flask import Flask, Response, current_app, g, render_template, request, url_for
+from flask import Flask, Response, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
@@ -65,17 +67,31 @@ def problem(status: HTTPStatus, detail: str, headers: Mapping[str, str] | None =
     return Response(json.dumps(fields), status, headers, content_type="application/problem+json")
 
 
-def _answer(message: str, status: HTTPStatus, heading: str, typed: Sequence[str] = ()) -> ResponseReturnValue:
+def _answer(
+    message: str,
+    status: HTTPStatus,
+    heading: str,
+    typed: Sequence[str] = (),
+    onward: tuple[str, str] | None = None,
+) -> ResponseReturnValue:
+    """`onward` is what the page leads to, by name and address; that is the start page where nothing else is said."""
     if to_software():
         return problem(status, message)
     if wants_json():
         return {"error": message}, status
-    return render_template("error.html", message=message, heading=heading, typed=typed), status
+    onward = onward or ("Go to the start page", url_for("account.home"))
+    return render_template("error.html", message=message, heading=heading, typed=typed, onward=onward), status
+
+
+def _typed() -> list[str]:
+    """What somebody wrote into the form, which is not to be lost."""
+    if to_software() or request.method != "POST":
+        return []
+    return [text for name in ("reason", "note", "text") if (text := request.form.get(name))]
 
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
-    typed = [] if to_software() else [text for name in ("reason", "note") if (text := request.form.get(name))]
-    answer = current_app.make_response(_answer(str(refusal), refusal.status, "That did not work", typed))
+    answer = current_app.make_response(_answer(str(refusal), refusal.status, "That did not work", _typed()))
     answer.headers.extend(refusal.headers)
     return answer
 
@@ -90,6 +106,7 @@ def _too_long(refusal: TooLong) -> ResponseReturnValue:
 
 SENTENCES = {
     HTTPStatus.BAD_REQUEST: ("That did not work", "This request cannot be understood."),
+    HTTPStatus.UNAUTHORIZED: ("You are signed out", "Sign in again and send it once more."),
     HTTPStatus.FORBIDDEN: ("Not for you", "Your account is not allowed to see this page."),
     HTTPStatus.NOT_FOUND: ("Not found", "There is nothing at this address."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("That did not work", "This address cannot be used in that way."),
@@ -105,7 +122,9 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         limit = current_app.config["MAX_UPLOAD_MB"]
         sentence = ("Too large", f"The file is larger than {limit:g} MB. Please choose a smaller picture.")
     elif isinstance(error, CSRFError):
-        sentence = ("That did not work", "This page was open for too long. Please go back, reload it and try again.")
+        return _stale(status)
+    elif status is HTTPStatus.UNAUTHORIZED and not to_software():
+        return _signed_out(status)
     else:
         sentence = SENTENCES.get(status, ("That did not work", status.phrase))
     heading, message = sentence
@@ -113,6 +132,37 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         answer.headers["Allow"] = ", ".join(error.valid_methods)
     return answer
+
+
+def _signed_out(status: HTTPStatus) -> ResponseReturnValue:
+    heading, message = SENTENCES[status]
+    if wants_json():
+        return {"error": f"{heading}. Please reload the page and sign in."}, status
+    onward = ("Sign in", url_for("account.sign_in", next=_came_from()))
+    return _answer(message, status, heading, _typed(), onward)
+
+
+def _stale(status: HTTPStatus) -> ResponseReturnValue:
+    """The form's token is not this session's."""
+    if request.endpoint == "account.sign_in" and current_user.is_authenticated:  # meanwhile, in another tab
+        return redirect(url_for("account.home", next=request.args.get("next")))
+    message = "This page is of an earlier sign-in, or was open for too long."
+    message += f" Please {'' if wants_json() else 'go back, '}reload it and try again."
+    page = _came_from()
+    onward = ("Go back to the page", page) if page else None
+    return _answer(message, status, "That did not work", _typed(), onward)
+
+
+def _came_from() -> str | None:
+    """The address of the page that the form was on, where it is one of ours that can be opened again."""
+    try:
+        page = urlsplit(request.referrer or "")
+        if page.netloc == request.host and (ours := current_app.create_url_adapter(request)):
+            ours.match(page.path, "GET")
+            return urlunsplit(("", "", page.path, page.query, ""))
+    except (ValueError, HTTPException):
+        pass
+    return None
 
 
 def read_rest(most: int = 64_000_000) -> None:

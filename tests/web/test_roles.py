@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from moderation.models import Role
+from tests.conftest import PASSWORD
 from tests.web.conftest import Browser
 
 OPEN = {
@@ -69,11 +70,15 @@ def test_who_may_enter_where(app: Flask, browser: Callable, sign_in: Callable, r
     assert asked > 10
 
 
-def test_a_form_from_another_site_does_nothing(sign_in: Callable) -> None:
-    mona = sign_in("mona", Role.MODERATOR)
-    for path in ("/review/pictures/1/mark", "/picture", "/sign-out", "/sign-in"):
+def test_a_form_from_another_site_does_nothing(sign_in: Callable, browser: Callable, person: Callable) -> None:
+    mona, other = sign_in("mona", Role.MODERATOR), browser()
+    person("eve")
+    for path in ("/review/pictures/1/mark", "/picture", "/sign-out"):
         assert mona.send("POST", path).status_code == 400
+    for visitor in (mona, other):  # nor does it sign in, as somebody else either
+        visitor.send("POST", "/sign-in", data={"name": "eve", "password": PASSWORD})
     assert mona.get("/review/").status_code == 200
+    assert other.get("/picture").status_code == 302
 
 
 def test_every_answer_carries_the_strict_headers(sign_in: Callable) -> None:
