@@ -44,6 +44,32 @@ def test_a_near_match_is_claimed_taken_over_and_found_to_be_none(
     expect(ben.get_by_text("This picture is decided: on show.")).to_be_visible()
 
 
+def test_who_loses_a_case_while_typing_is_told_by_whom_and_keeps_what_was_typed(
+    window: Callable, parts: Parts, arrive: Callable, draw: Callable, person: Callable
+) -> None:
+    review.mark(parts, arrive(draw(1)), person("first", Role.MODERATOR), None)
+    held = arrive(near_miss(draw(1), parts.policy))
+    ana, rosa = window("ana", Role.MODERATOR), window("rosa", Role.MODERATOR)
+    ana.clock.install()
+    ana.goto(f"/review/cases/{held}")
+    ana.get_by_label("Note for other moderators").fill("The third one in a week.")
+    with ana.expect_response("**/claim"):
+        ana.clock.fast_forward("05:00")
+    expect(ana.get_by_role("alert")).to_have_count(0)
+
+    rosa.goto(ana.url)
+    rosa.get_by_role("button", name="Take over").click()
+    expect(rosa.get_by_role("button", name="Not a match")).to_be_enabled()
+    ana.clock.fast_forward("05:00")
+    expect(ana.get_by_role("alert")).to_contain_text("rosa has taken this over.")
+    for button in ("Indecent", "Not a match"):
+        expect(ana.get_by_role("button", name=button, exact=True)).to_be_disabled()
+    expect(ana.get_by_label("Note for other moderators")).to_have_value("The third one in a week.")
+    expect(ana.get_by_label("Note for other moderators")).to_be_editable()
+    ana.get_by_label("If indecent").press("Enter")
+    assert status(held) is Status.HELD
+
+
 def test_what_is_escalated_leaves_every_open_grid_and_only_the_named_see_it(
     window: Callable, arrive: Callable, draw: Callable
 ) -> None:
