@@ -32,6 +32,10 @@ class Busy(Refusal):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class UnfitPassword(Refusal):
+    """It will not do as a password; the message says why."""
+
+
 class Conflict(Refusal):
     """Somebody else was faster; the message says who decided what."""
 

@@ -1,6 +1,6 @@
 """What a password may be."""
 
-from .errors import Refusal
+from .errors import UnfitPassword
 
 LENGTH = range(10, 201)
 """Characters. Length is what counts; no kinds of characters are asked for."""
@@ -16,11 +16,11 @@ WORDS = ("moderation", "moderator", "password", "profile", "picture", "indecent"
 
 
 def check(password: str, name: str) -> None:
-    """Raises `Refusal` with what is wrong with it as the password of the account of that name."""
+    """Raises `UnfitPassword` with what is wrong with it as the password of the account of that name."""
     if len(password) not in LENGTH:
-        raise Refusal(f"A password has {LENGTH[0]} to {LENGTH[-1]} characters.")
+        raise UnfitPassword(f"A password has {LENGTH[0]} to {LENGTH[-1]} characters.")
     if _guesses(password, name) < GUESSES:
-        raise Refusal(
+        raise UnfitPassword(
             "This password is too easy to guess: many people use it or one like it. A few words make a good one."
         )
 

@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired
 
 from .. import accounts, limiting, links, sign_ins
 from ..database import writing
-from ..errors import Conflict, Refusal, TooMany
+from ..errors import Conflict, Refusal, TooMany, UnfitPassword
 from ..models import Role
 from . import limits
 from .session import enter, known_browser
@@ -138,6 +138,8 @@ def _create(role: Role, template: str) -> ResponseReturnValue:
         except TooMany as refusal:
             form.name.errors = [str(refusal)]
             return render_template(template, form=form), refusal.status, refusal.headers
+        except UnfitPassword as refusal:
+            form.password.errors = [str(refusal)]
         except Refusal as refusal:
             form.name.errors = [str(refusal)]
         else:

@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired
 
 from .. import accounts, limiting, sign_ins
 from ..database import db, writing
-from ..errors import Refusal
+from ..errors import Refusal, TooMany
 from ..models import Account, Role
 from . import limits
 from .session import enter, known_browser, lifetime, only
@@ -46,7 +46,8 @@ def password() -> ResponseReturnValue:
             account = db.session.get_one(Account, current_user.id)
             accounts.set_password(account, form.password.data, account.id)
     except Refusal as refusal:
-        form.password.errors = [str(refusal)]
+        wrong = form.current if isinstance(refusal, TooMany) else form.password
+        wrong.errors = [str(refusal)]
         return _page(form), refusal.status, refusal.headers
     enter(account)
     flash("Your new password counts from now on. Wherever else you were signed in, you are signed out.", "good")

@@ -1,5 +1,6 @@
 """Signing up, in and out; the first admin."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -26,21 +27,28 @@ def test_sign_up_can_be_switched_off(app: Flask, browser: Callable) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "password", "sentence"),
+    ("name", "password", "field", "sentence"),
     [
-        ("mia", "short", "A password has 10 to 200 characters."),
-        ("", PASSWORD, "Please enter a name."),
-        ("<b>", PASSWORD, "A name has 2 to 40 letters"),
-        ("MONA", PASSWORD, "The name MONA is taken."),
+        ("mia", "short", "password", "A password has 10 to 200 characters."),
+        ("mia", "password123", "password", "This password is too easy to guess"),
+        ("mia", "", "password", "Please enter a password."),
+        ("", PASSWORD, "name", "Please enter a name."),
+        ("<b>", PASSWORD, "name", "A name has 2 to 40 letters"),
+        ("MONA", PASSWORD, "name", "The name MONA is taken."),
     ],
 )
-def test_what_will_not_do_is_said_beside_the_form(
-    browser: Callable, person: Callable, name: str, password: str, sentence: str
+def test_what_will_not_do_is_said_at_its_field_which_has_the_focus(
+    app: Flask, browser: Callable, person: Callable, name: str, password: str, field: str, sentence: str
 ) -> None:
     person("mona")
-    answer = browser().post("/sign-up", name=name, password=password)
-    assert answer.status_code == 422
-    assert sentence in answer.text
+    for path in ("/sign-up", f"/setup/{setup_token(app.secret_key)}"):
+        answer = browser().post(path, name=name, password=password)
+        assert answer.status_code == 422
+        assert re.search(rf'<p class="error" id="{field}-error">{sentence}', answer.text)
+        assert answer.text.count('class="error"') == answer.text.count("autofocus") == 1
+        (wrong,) = re.findall(r'<input [^>]*aria-invalid="true"[^>]*>', answer.text)
+        assert f'id="{field}"' in wrong
+        assert " autofocus" in wrong
 
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(browser: Callable, person: Callable) -> None:
@@ -50,6 +58,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(browser: Calla
     assert wrong.status_code == unknown.status_code == 422
     for answer in (wrong, unknown):
         assert "Name and password do not belong together." in answer.text
+        assert re.search(r'<input id="password"[^>]* autofocus aria-invalid="true"', answer.text)
 
 
 def test_after_signing_in_people_get_the_page_they_wanted_but_never_another_site(

@@ -62,8 +62,10 @@ def test_a_new_password_that_will_not_do_says_so_and_changes_nothing(
 def test_guessing_the_password_on_an_open_page_goes_only_so_often(app: Flask, sign_in: Callable) -> None:
     app.config["LIMIT_SIGN_IN"] = 3
     mia = sign_in("mia")
-    statuses = [mia.post("/account/password", current="a guess", password=NEW).status_code for _ in range(4)]
-    assert statuses == [422, 422, 422, 429]
+    answers = [mia.post("/account/password", current="a guess", password=NEW) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 429]
+    for answer in answers:
+        assert re.findall(r'<input id="(\w+)"[^>]* autofocus aria-invalid="true"', answer.text) == ["current"]
 
 
 def test_one_sees_where_one_is_signed_in_and_signs_out_everywhere(sign_in: Callable, browser: Callable) -> None:
