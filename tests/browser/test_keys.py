@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from moderation import pictures
 from moderation.database import db
 from moderation.models import Kind, Picture, Role, Status
+from tests.browser.conftest import signed_in
 from tests.conftest import near_copy, status
 
 UNDECIDED = ".grid .card:not(.decided)"
@@ -184,3 +185,17 @@ def test_keys_are_off_while_typing_with_modifiers_and_for_who_switches_them_off(
     press(mona, "Escape", "j", "x")
     expect(mona.locator(UNDECIDED)).to_have_count(0)
     assert decided(number) is Kind.MARK
+
+
+def test_they_stay_off_and_the_clock_goes_on_after_signing_out_and_in_again(mona: Page) -> None:
+    press(mona, "?")
+    mona.get_by_label("Keys are on").uncheck()
+    press(mona, "Escape")
+    since = mona.evaluate("JSON.parse(localStorage.getItem('worked')).since")
+    mona.locator("summary:has(.who)").click()
+    mona.get_by_role("button", name="Sign out").click()
+    expect(mona.get_by_text("You are signed out.")).to_be_visible()
+    again = signed_in(mona.context, "mona")
+    assert again.evaluate("JSON.parse(localStorage.getItem('worked')).since") == since
+    again.get_by_role("button", name="Keys").click()
+    expect(again.get_by_label("Keys are on")).not_to_be_checked()

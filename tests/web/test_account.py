@@ -84,7 +84,9 @@ def test_a_new_password_signs_out_everywhere(sign_in: Callable) -> None:
 
 def test_signing_out_ends_the_session(sign_in: Callable) -> None:
     mia = sign_in("mia")
-    assert "You are signed out." in mia.post("/sign-out").text
+    answer = mia.post("/sign-out", follow=False)
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+    assert "You are signed out." in mia.get(answer.location).text
     assert mia.get("/picture").status_code == 302
 
 
