@@ -64,7 +64,7 @@ def ask(picture_id: int, member_id: int, text: str, window: timedelta) -> Appeal
             raise Conflict("You have asked for another look at this picture already.")
         if not may_ask(picture, window):
             raise Conflict("This picture cannot be appealed: it is not refused, or that is too long ago.")
-        appeal = Appeal(picture=picture, text=text, entry=_because(picture))
+        appeal = Appeal(picture=picture, text=text)
         db.session.add(appeal)
         picture.version = bump(PICTURES)
     return appeal
@@ -82,9 +82,15 @@ def number_waiting(most: int | None = IN_THE_BAR) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
+def cause(appeal: Appeal) -> Entry | None:
+    """The entry that brought the picture down; as it is now, until somebody has decided."""
+    return appeal.entry if appeal.outcome else _because(appeal.picture)
+
+
 def first_decider(appeal: Appeal) -> Account | None:
     """Who brought the picture down: for an automatic refusal whoever marked the entry; None for the command line."""
-    return appeal.entry.decision.by if appeal.entry else None
+    entry = cause(appeal)
+    return entry.decision.by if entry else None
 
 
 def may_decide(appeal: Appeal, account_id: int) -> bool:
@@ -122,8 +128,8 @@ def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: 
         back = [appeal.picture]
         entry = appeal.entry
         itself = entry is not None and entry.picture_id == appeal.picture_id
-        if itself:
-            swept = sa.select(Picture).where(Picture.decision_id == appeal.picture.decision_id)
+        if entry and itself:
+            swept = sa.select(Picture).where(Picture.decision_id == entry.decision_id)
             back += db.session.scalars(swept.where(Picture.id != appeal.picture_id, Picture.status.in_(DOWN)))
         waiting = [picture.id for picture in back if bring_back(parts, picture, decision, version)]
         if appeal.picture.fingerprint:
@@ -155,16 +161,19 @@ def _open(appeal_id: int, by_id: int) -> Appeal:
         raise Conflict("This picture is not down any more.")
     if not may_decide(appeal, by_id):
         raise Refusal("You brought this picture down yourself. Somebody else decides on the appeal.")
+    appeal.entry = cause(appeal)
     return appeal
 
 
 def _because(picture: Picture) -> Entry | None:
-    """The entry that brought the picture down."""
+    """The entry that brought the picture down: by the decision that stands on it, else by its latest refusal."""
     if picture.decision_id:
         own = sa.select(Entry).filter_by(picture_id=picture.id, decision_id=picture.decision_id)
-        by = sa.select(Action.entry_id).filter_by(picture_id=picture.id, decision_id=picture.decision_id)
-        swept = sa.select(Entry).where(Entry.id.in_(by))
-        return db.session.scalars(own).first() or db.session.scalars(swept).first()
+        swept = sa.select(Entry).join(Action, Action.entry_id == Entry.id)
+        swept = swept.where(Action.picture_id == picture.id, Action.decision_id == picture.decision_id)
+        for by in (own, swept.order_by(Action.id.desc())):
+            if entry := db.session.scalars(by.limit(1)).first():
+                return entry
     refused = sa.select(Entry).join(Check, Check.entry_id == Entry.id)
     refused = refused.where(Check.picture_id == picture.id, Check.verdict == Verdict.REFUSE)
     return db.session.scalars(refused.order_by(Check.id.desc()).limit(1)).first()

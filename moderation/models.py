@@ -375,7 +375,8 @@ class Appeal(Model):
     created: Mapped[Created]
     picture_id: Mapped[int] = mapped_column(sa.ForeignKey("pictures.id"), unique=True)
     text: Mapped[str] = mapped_column(sa.String(500))
-    entry_id: Mapped[int | None] = mapped_column(sa.ForeignKey("entries.id"), index=True)  # that brought it down
+    # That had brought it down when somebody decided. Until then another may: ask `appeals.cause`.
+    entry_id: Mapped[int | None] = mapped_column(sa.ForeignKey("entries.id"), index=True)
     decision_id: Mapped[int | None] = mapped_column(sa.ForeignKey("decisions.id"), index=True)  # the last on it
 
     picture: Mapped[Picture] = relationship(back_populates="appeal")

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
-from moderation import appeals, claims, review
+from moderation import allowing, appeals, claims, review
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.errors import Conflict, NotFound, Refusal
@@ -13,7 +15,7 @@ from moderation.models import Appeal, Claim, Decision, Entry, Picture, Role, Sta
 from moderation.parts import Parts
 from moderation.uploads import receive
 
-from .conftest import near_copy, status
+from .conftest import near_copy, save, status
 
 WINDOW = timedelta(days=30)
 NEVER = 99
@@ -46,7 +48,7 @@ def test_an_overturned_refusal_comes_on_show_and_is_the_entrys_false_positive(
     assert status(refused) is Status.REFUSED
     appeal = ask(refused)
     entry = marked.entries[0]
-    assert appeal.entry_id == entry.id
+    assert appeals.cause(appeal) == entry
     assert [one.id for one in appeals.waiting(9)] == [appeal.id]
     decision = appeals.overturn(parts, appeal.id, ben, "a knee", NEVER)
     assert status(refused) is Status.PUBLISHED
@@ -125,6 +127,58 @@ def test_a_swept_copy_that_is_found_fine_comes_back_alone(
     appeals.overturn(parts, ask(copy).id, ben, "", NEVER)
     assert (status(first), status(copy)) == (Status.REMOVED, Status.PUBLISHED)
     assert not entry.withdrawn
+
+
+def test_an_appeal_is_about_the_mark_that_keeps_the_picture_down_when_somebody_decides(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    picture = arrive(draw(1))
+    first = review.mark(parts, picture, ana, None)
+    appeal = ask(picture)
+    review.undo(parts, first.id, ana)
+    second = review.mark(parts, picture, ben, None).entries[0]
+    assert (appeals.cause(appeal), appeals.first_decider(appeal)) == (second, second.decision.by)
+    with pytest.raises(Refusal, match="Somebody else decides"):
+        appeals.overturn(parts, appeal.id, ben, "", NEVER)
+    appeals.overturn(parts, appeal.id, ana, "", NEVER)
+    assert second.withdrawn
+    assert (appeal.entry, appeals.overturned(second.id)) == (second, 1)
+    assert [status(one) for one in (picture, arrive(near_copy(draw(1), 0.5)))] == [Status.PUBLISHED] * 2
+
+
+@pytest.mark.on_both
+def test_an_overturned_appeal_brings_nothing_back_that_went_down_for_another_reason(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    review.mark(parts, arrive(draw(2)), ana, None)
+    stranger = arrive(near_copy(draw(2)))
+    picture, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    first = review.mark(parts, picture, ana, None).id
+    appeal = ask(picture)
+    fine = review.approve(parts, copy, ana, first).id
+    second = review.mark(parts, copy, ben, fine).entries[0]
+    review.undo(parts, first, ana)
+    assert (status(picture), appeals.cause(appeal)) == (Status.REMOVED, second)
+    appeals.overturn(parts, appeal.id, ana, "", NEVER)
+    assert [status(one) for one in (picture, copy, stranger)] == [Status.PUBLISHED, Status.REMOVED, Status.REFUSED]
+    assert (appeals.overturned(second.id), second.withdrawn) == (1, None)
+
+
+def test_what_an_entry_takes_down_in_spite_of_an_approval_is_that_entrys_false_positive(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    picture = arrive(draw(1))
+    review.approve(parts, picture, ben, None)
+    known = allowing.add_picture(parts, picture, "our avatar", ben).known.id
+    with Image.open(BytesIO(draw(1))) as image:
+        mirrored = arrive(save(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    entry = review.mark(parts, mirrored, ana, None).entries[0]
+    allowing.remove(parts, known, ben)
+    assert status(picture) is Status.REMOVED
+    appeal = ask(picture)
+    assert not appeals.may_decide(appeal, ana)
+    appeals.overturn(parts, appeal.id, ben, "", NEVER)
+    assert (status(picture), appeals.overturned(entry.id)) == (Status.PUBLISHED, 1)
 
 
 @pytest.mark.parametrize(("text", "sentence"), [("  ", "a few words"), ("x" * 501, "these are 501")])

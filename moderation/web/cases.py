@@ -55,9 +55,10 @@ def case(picture_id: int) -> ResponseReturnValue:
     if picture.status is Status.ESCALATED:
         return redirect(url_for("escalated.picture", picture_id=picture_id))
     appeal = picture.appeal if picture.appeal and picture.status in DOWN else None
+    cause = appeals.cause(appeal) if appeal else None
     checks = pictures.checks(picture_id)
-    matched = next((check for check in checks if check.entry_id), None)
-    match = next((one for one in matched.matches if one.entry_id == matched.entry_id), None) if matched else None
+    near = cause.id if cause else next((check.entry_id for check in checks if check.entry_id), None)
+    match = next((one for check in checks for one in check.matches if one.entry_id == near), None)
     claim = claims.claim(picture_id, current_user.id)
     return render_template(
         "moderator/case.html",
@@ -65,7 +66,7 @@ def case(picture_id: int) -> ResponseReturnValue:
         appeal=appeal,
         check=checks[0] if checks else None,
         match=match,
-        entry=appeal.entry if appeal else match and match.entry,
+        entry=cause or (match and match.entry),
         claim=claim,
         mine=claim.account_id == current_user.id,
         may_decide=not appeal or appeals.may_decide(appeal, current_user.id),

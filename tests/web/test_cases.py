@@ -121,6 +121,22 @@ def test_an_upheld_appeal_tells_the_member_what_the_moderator_wrote(
     assert "it stays down. “It shows more than a knee.”" in mia.get("/picture").text
 
 
+def test_an_appeal_is_shown_beside_what_keeps_the_picture_down_now(
+    parts: Parts, sign_in: Callable, draw: Callable, ana: int
+) -> None:
+    mia, ben = sign_in("mia"), sign_in("ben", Role.MODERATOR)
+    mia.upload(draw(1))
+    review.mark(parts, 1, ana, None)
+    mia.post("/picture/1/appeal", text="It is my knee.")
+    assert "Blocklist entry 1" in ben.get("/review/appeals/next", follow_redirects=True).text
+    review.undo(parts, 1, ana)
+    ben.post("/review/pictures/1/mark")
+    case = ben.get("/review/cases/1").text
+    assert "Blocklist entry 2" in case
+    assert "You brought this picture down yourself. Somebody else decides." in case
+    assert ben.get("/review/appeals/next").location == "/review/appeals"
+
+
 def test_another_members_picture_cannot_be_appealed(held: int, sign_in: Callable, draw: Callable) -> None:
     mia = sign_in("mia")
     mia.upload(near_copy(draw(1)))
