@@ -8,14 +8,16 @@ from sqlalchemy.orm import joinedload
 from . import blocklist
 from .accounts import is_entrusted
 from .audit import Event
+from .blocklist import unpack
 from .columns import now
 from .database import db, writing
 from .decisions import PURGED, bring_back, decide, move
 from .errors import Conflict, NotFound, Refusal
+from .judging import allowed
 from .models import Decision, Entry, Kind, Picture, Status
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .review import INDECENT, undo
+from .review import INDECENT, disallow, undo
 from .sweeping import sweep
 from .uploads import never_shown, publish
 
@@ -69,7 +71,10 @@ def release_as_fine(parts: Parts, picture_id: int, by_id: int) -> Decision:
 
 
 def release_as_indecent(parts: Parts, picture_id: int, by_id: int) -> Decision:
-    """It is indecent and no more: from now on like any other marked picture, and so is what was kept apart with it."""
+    """It is indecent and no more: from now on like any other marked picture, and so is what was kept apart with it.
+
+    As with a mark, a known-good picture that is the same is known good no more.
+    """
     with writing():
         bump(BLOCKLIST)
         version = bump(PICTURES)
@@ -86,8 +91,12 @@ def release_as_indecent(parts: Parts, picture_id: int, by_id: int) -> Decision:
             blocklist.withdraw(entry, decision)
         for one in released:
             move(one, never_shown(one), decision, version)
+        known = allowed(parts, unpack(picture.fingerprint)) if picture.fingerprint else ()
+        waiting = disallow(parts, known, decision, version)
         decision_id = decision.id
     sweep(parts, decision_id)
+    for id_ in sorted(waiting):
+        publish(parts, id_)
     return db.session.get_one(Decision, decision_id)
 
 

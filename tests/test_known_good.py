@@ -6,11 +6,11 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from moderation import allowing, appeals, escalation, review
-from moderation.database import db
+from moderation import accounts, allowing, appeals, escalation, review
+from moderation.database import db, writing
 from moderation.demo import near_miss
 from moderation.errors import Conflict, Refusal
-from moderation.models import Check, KnownGood, Picture, Role, Status
+from moderation.models import Account, Check, KnownGood, Picture, Role, Status
 from moderation.parts import Parts
 from moderation.reach import reach
 from tests.conftest import near_copy, save, status
@@ -136,6 +136,23 @@ def test_an_escalated_picture_is_stopped_though_it_is_known_good(
     first, second = arrive(draw(1)), arrive(draw(1))
     escalation.escalate(parts, first, ana, "")
     assert [status(first), status(second), status(arrive(draw(1)))] == [Status.ESCALATED] * 3
+
+
+def test_one_that_is_escalated_and_released_as_indecent_is_known_good_no_more_until_that_is_taken_back(
+    parts: Parts, arrive: Callable, draw: Callable, root: int
+) -> None:
+    with writing():
+        accounts.set_entrusted(db.session.get_one(Account, root), True)
+    known = allow(parts, draw(1), root).known.id
+    first, second = arrive(draw(1)), arrive(near_copy(draw(1)))
+    escalation.escalate(parts, first, root, "")
+    escalation.release_as_fine(parts, second, root)
+    release = escalation.release_as_indecent(parts, first, root)
+    assert [status(first), status(second), status(arrive(draw(1)))] == [Status.REMOVED, Status.REMOVED, Status.REFUSED]
+    assert allowing.listed(10) == []
+    review.undo(parts, release.id, root)
+    assert [status(first), status(second)] == [Status.ESCALATED, Status.PUBLISHED]
+    assert [row.known.id for row in allowing.listed(10)] == [known]
 
 
 def test_a_picture_is_known_good_once_and_what_is_no_picture_never(parts: Parts, draw: Callable, root: int) -> None:
