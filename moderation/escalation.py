@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
 
-from . import blocklist
+from . import audit, blocklist
 from .accounts import is_entrusted
 from .audit import Event
 from .blocklist import unpack
@@ -80,17 +80,18 @@ def release_as_indecent(parts: Parts, picture_id: int, by_id: int) -> Decision:
         version = bump(PICTURES)
         picture = _apart(picture_id, by_id)
         decision = decide(Kind.MARK, by_id, INDECENT, lease=now() + parts.lease, event=Event.RELEASE)
-        released = [picture]
-        for entry in _own_entries(picture):
-            same = sa.select(Picture).filter_by(decision_id=entry.decision_id, status=Status.ESCALATED)
-            released += db.session.scalars(same.where(Picture.id != picture_id))
-        if picture.fingerprint:
-            blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
+        own = _own_entries(picture)
+        apart = sa.select(Picture).where(Picture.id != picture_id, Picture.status == Status.ESCALATED)
+        copies = db.session.scalars(apart.where(Picture.decision_id.in_([entry.decision_id for entry in own]))).all()
+        new = blocklist.add(picture.fingerprint, decision, picture_id=picture.id) if picture.fingerprint else None
         db.session.flush()
-        for entry in _own_entries(picture):
+        for entry in own:
             blocklist.withdraw(entry, decision)
-        for one in released:
-            move(one, never_shown(one), decision, version)
+        move(picture, never_shown(picture), decision, version)
+        for copy in copies:
+            move(copy, never_shown(copy), decision, version, new.id if new else None)
+        if copies:
+            audit.record(Event.SWEEP, None, of=decision.id, pictures=[copy.id for copy in copies])
         known = allowed(parts, unpack(picture.fingerprint)) if picture.fingerprint else ()
         waiting = disallow(parts, known, decision, version)
         decision_id = decision.id

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from moderation import accounts, appeals, escalation, pictures, review, sweeping
+from moderation import accounts, appeals, audit, escalation, pictures, review, sweeping
+from moderation.audit import Event
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.demo import near_miss
@@ -145,6 +146,22 @@ def test_released_as_indecent_it_is_like_any_marked_picture(
     assert [status(first), status(copy)] == [Status.ESCALATED, Status.ESCALATED]
     assert db.session.get_one(Entry, 1).withdrawn is None
     assert db.session.get_one(Picture, first).decision_id == escalated
+
+
+def test_a_copy_that_is_released_as_indecent_with_it_is_swept_by_the_new_entry_and_comes_back_past_that(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, eve: int
+) -> None:
+    first, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    escalation.escalate(parts, first, ana, "")
+    decision = escalation.release_as_indecent(parts, first, eve)
+    assert sweeping.swept(decision).taken_down == 1
+    about = f'{{"of":{decision.id},"pictures":[{copy}]}}'
+    assert [row.about for row in audit.listed(1, kinds=[Event.SWEEP])] == [about]
+    member = db.session.get_one(Picture, copy).member_id
+    appeal = appeals.ask(copy, member, "It is only me.", timedelta(days=30))
+    assert appeals.cause(appeal) == decision.entries[0]
+    review.approve(parts, copy, ana, decision.id)
+    assert [status(first), status(copy)] == [Status.REMOVED, Status.PUBLISHED]
 
 
 def test_a_member_cannot_appeal_while_it_is_apart(parts: Parts, arrive: Callable, draw: Callable, ana: int) -> None:
