@@ -131,7 +131,7 @@ def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: 
         if entry and itself:
             swept = sa.select(Picture).where(Picture.decision_id == entry.decision_id)
             back += db.session.scalars(swept.where(Picture.id != appeal.picture_id, Picture.status.in_(DOWN)))
-        waiting = [picture.id for picture in back if bring_back(parts, picture, decision, version)]
+        waiting = [picture.id for picture in back if bring_back(parts, picture, decision, version, entry)]
         if appeal.picture.fingerprint:
             known_good.add(appeal.picture.fingerprint, "Appeal overturned", by_id, appeal.picture_id, decision=decision)
         appeal.decision = decision

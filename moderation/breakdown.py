@@ -175,7 +175,8 @@ def most_matched(since: Since, limit: int) -> list[EntryFigures]:
         ids += db.session.scalars(others.limit(limit - len(ids)))
     last = sa.select(Match.entry_id, sa.func.max(Match.created)).where(counting)
     latest = {row[0]: row[1] for row in in_parts(last.group_by(Match.entry_id), Match.entry_id, ids)}
-    wanted = sa.select(Entry).options(joinedload(Entry.decision).joinedload(Decision.by))
+    for_rows = joinedload(Entry.decision).joinedload(Decision.by), joinedload(Entry.withdrawal)
+    wanted = sa.select(Entry).options(*for_rows)
     by_id = {row[0].id: row[0] for row in in_parts(wanted, Entry.id, ids)}
     return [EntryFigures(by_id[id_], *figures.get(id_, (0, 0)), latest.get(id_)) for id_ in ids]
 

@@ -10,7 +10,7 @@ from .columns import now
 from .database import db
 from .errors import Conflict, NotFound, Refusal, TooLong
 from .matching import Verdict
-from .models import Action, Decision, Exemption, Kind, Match, Picture, Status
+from .models import Action, Decision, Entry, Exemption, Kind, Match, Picture, Status
 from .parts import Parts
 
 REASON_LENGTH = 200
@@ -80,21 +80,25 @@ def leave(picture: Picture, decision: Decision, version: int) -> None:
     move(picture, picture.status, decision, version, decides=False)
 
 
-def bring_back(parts: Parts, picture: Picture, decision: Decision, version: int) -> bool:
-    """Approve it as part of a decision, past what it came near to; whether it has to go through `publish` now."""
+def bring_back(parts: Parts, picture: Picture, decision: Decision, version: int, entry: Entry | None = None) -> bool:
+    """Approve it as part of a decision, past what it came near to; whether it has to go through `publish` now.
+
+    Past that entry too, if one is given: its own, with which it was never compared.
+    """
     waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED, Status.ESCALATED) and not picture.purged
-    _exempt(picture, decision)
+    _exempt(picture, decision, entry)
     if waits:
         picture.lease = now() + parts.lease
     move(picture, Status.PENDING if waits else picture.status, decision, version)
     return waits
 
 
-def _exempt(picture: Picture, decision: Decision) -> None:
+def _exempt(picture: Picture, decision: Decision, entry: Entry | None) -> None:
     """Never hold against the picture again what a check or a sweep found it near to: that is what the person saw."""
     checked = sa.select(Match.entry_id).join(Match.check).filter_by(picture_id=picture.id)
     swept_by = sa.select(Action.entry_id).where(Action.picture_id == picture.id, Action.entry_id.is_not(None))
     seen = {*db.session.scalars(checked.where(Match.verdict != Verdict.PUBLISH)), *db.session.scalars(swept_by)}
+    seen |= {entry.id} if entry else set()
     db.session.add_all(Exemption(picture_id=picture.id, entry_id=id_, decision_id=decision.id) for id_ in seen)
 
 

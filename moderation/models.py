@@ -296,8 +296,10 @@ class Entry(Model):
 
     @property
     def restorable(self) -> bool:
-        """Whether taking back its withdrawal would make it block again."""
-        return bool(self.withdrawn and self.withdrawal_id and not self.decision.undone)
+        """Whether it can block again by itself: not where its decision was taken back, or its picture released."""
+        if not self.withdrawn or not self.withdrawal or self.decision.undone:
+            return False
+        return self.withdrawal.kind in (Kind.WITHDRAW, Kind.OVERTURN)
 
 
 class KnownGood(Model):

@@ -137,18 +137,32 @@ def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:
 
 
 def restore(parts: Parts, entry_id: int, by_id: int | None) -> Decision:
-    """This entry blocks again, and what came on show near it meanwhile is swept: its withdrawal is taken back.
+    """This entry blocks again, and what came on show near it meanwhile is swept.
 
-    Returns the decision that made the entry, which the sweep belongs to.
+    Where somebody withdrew it, that is taken back. Where appeals suspended it, it is restored alone: they stay won,
+    and what came back by them stays on show. Returns the decision that made the entry, which the sweep belongs to.
     """
-    entry = db.session.get(Entry, entry_id)
-    if entry is None:
-        raise NotFound(f"There is no blocklist entry {entry_id}.")
-    if not entry.withdrawn:
-        raise Conflict(f"Entry {entry_id} blocks already.")
-    if entry.withdrawal_id is None or not entry.restorable:
-        raise Conflict(f"Entry {entry_id} was taken back with the decision that made it. Mark the picture again.")
-    undo(parts, entry.withdrawal_id, by_id, Event.RESTORE)
+    with writing():
+        bump(BLOCKLIST)
+        entry = db.session.get(Entry, entry_id)
+        if entry is None:
+            raise NotFound(f"There is no blocklist entry {entry_id}.")
+        withdrawal = entry.withdrawal
+        if not entry.withdrawn:
+            raise Conflict(f"Entry {entry_id} blocks already.")
+        if withdrawal is None or entry.decision.undone:
+            raise Conflict(f"Entry {entry_id} was taken back with the decision that made it. Mark the picture again.")
+        if not entry.restorable:
+            raise Conflict(f"Entry {entry_id} went when its picture was released. Escalate the picture again.")
+        blocklist.restore(entry)
+        withdrawal.lease = now() + parts.lease  # by which it is swept, though what that takes down is the entry's
+        if withdrawal.kind is Kind.WITHDRAW:
+            withdrawal.undone, withdrawal.undone_by_id = now(), by_id
+            audit.record(Event.RESTORE, by_id, decision=withdrawal)
+        else:
+            audit.record(Event.RESTORE, by_id, entry=entry)
+        withdrawal_id = withdrawal.id
+    sweep(parts, withdrawal_id)
     return db.session.get_one(Entry, entry_id).decision
 
 

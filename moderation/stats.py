@@ -229,7 +229,10 @@ def check_times(since: Since) -> CheckTimes | None:
 
 
 def entries(at: datetime | None = None, now: Entries | None = None) -> Entries:
-    """Those that block, now or at that moment, and those that do not: as far back as each one's last withdrawal."""
+    """Those that block, now or at that moment, and those that do not: as far back as each one's last withdrawal.
+
+    Not known is when one that was suspended has been restored alone: it counts as blocking all the while.
+    """
     now = now or _entries_now()
     if at is None:
         return now

@@ -7,7 +7,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from moderation import allowing, appeals, claims, review
+from moderation import allowing, appeals, audit, claims, review, sweeping
+from moderation.audit import Event
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.errors import Conflict, NotFound, Refusal
@@ -16,6 +17,7 @@ from moderation.parts import Parts
 from moderation.uploads import receive
 
 from .conftest import near_copy, save, status
+from .test_review import OUT, Crash, dies_sweeping
 
 WINDOW = timedelta(days=30)
 NEVER = 99
@@ -39,6 +41,12 @@ def marked(parts: Parts, arrive: Callable, draw: Callable, ana: int) -> Decision
 def ask(picture_id: int, text: str = "It is only my knee.") -> Appeal:
     db.session.rollback()
     return appeals.ask(picture_id, db.session.get_one(Picture, picture_id).member_id, text, WINDOW)
+
+
+def mirrored(data: bytes) -> bytes:
+    """A copy that is not the same as what is known good."""
+    with Image.open(BytesIO(data)) as image:
+        return save(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
 
 
 def test_an_overturned_refusal_comes_on_show_and_is_the_entrys_false_positive(
@@ -103,6 +111,57 @@ def test_an_entry_whose_refusals_are_overturned_repeatedly_is_suspended(
     assert status(arrive(near_copy(draw(1), scale=0.7))) is Status.PUBLISHED
     review.undo(parts, decision.id, ben)
     assert not db.session.get_one(Entry, entry.id).withdrawn
+
+
+@pytest.fixture
+def suspended(parts: Parts, marked: Decision, arrive: Callable, draw: Callable, ben: int) -> tuple[Entry, int, int]:
+    """An entry that an appeal has suspended, the picture that the appeal was about, and the decision."""
+    entry, refused = marked.entries[0], arrive(near_copy(draw(1), 0.9))
+    return entry, refused, appeals.overturn(parts, ask(refused).id, ben, "", suspend_at=1).id
+
+
+@pytest.mark.on_both
+def test_a_suspended_entry_that_is_restored_blocks_again_and_the_appeals_stay_won(
+    parts: Parts, suspended: tuple, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    entry, won, decision = suspended
+    meanwhile = arrive(mirrored(draw(1)))
+    assert review.restore(parts, entry.id, ana).lease is None
+    assert [status(one) for one in (won, meanwhile)] == [Status.PUBLISHED, Status.REMOVED]
+    assert (entry.withdrawn, appeals.overturned(entry.id), appeals.number_waiting()) == (None, 1, 0)
+    (row,) = audit.listed(1, kinds=[Event.RESTORE])
+    assert (row.by_id, audit.told(row)) == (ana, f"entry {entry.id}")
+    # Somebody wanted it in spite of them; the next one that is right suspends it again.
+    appeals.overturn(parts, ask(meanwhile).id, ben, "", suspend_at=1)
+    assert entry.suspended
+    review.restore(parts, entry.id, ana)
+    review.undo(parts, decision, ben)
+    assert [status(one) for one in (won, meanwhile)] == [Status.REFUSED, Status.PUBLISHED]
+    assert not entry.withdrawn
+
+
+def test_a_suspended_entry_that_is_restored_and_left_unswept_is_swept_by_another_process(
+    parts: Parts, another_process: Parts, suspended: tuple, arrive: Callable, draw: Callable, ana: int
+) -> None:
+    entry, won, _ = suspended
+    meanwhile = arrive(mirrored(draw(1)))
+    with pytest.raises(Crash):
+        review.restore(dies_sweeping(parts, OUT), entry.id, ana)
+    assert sweeping.finish_work(another_process) == 1
+    assert [status(one) for one in (won, meanwhile)] == [Status.PUBLISHED, Status.REMOVED]
+
+
+def test_a_picture_whose_own_mark_was_wrong_stays_on_show_when_the_entry_is_restored(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    first, copy = arrive(draw(1)), arrive(mirrored(draw(1)))
+    entry = review.mark(parts, first, ana, None).entries[0].id
+    appeals.overturn(parts, ask(first).id, ben, "", NEVER)
+    (known,) = allowing.listed(9)
+    review.restore(parts, entry, ana)
+    allowing.remove(parts, known.known.id, ben)
+    assert [status(one) for one in (first, copy)] == [Status.PUBLISHED, Status.PUBLISHED]
+    assert status(arrive(near_copy(draw(1)))) is Status.REFUSED
 
 
 def test_where_the_picture_itself_was_marked_wrongly_all_that_was_taken_down_with_it_comes_back(
@@ -170,9 +229,7 @@ def test_what_an_entry_takes_down_in_spite_of_an_approval_is_that_entrys_false_p
     picture = arrive(draw(1))
     review.approve(parts, picture, ben, None)
     known = allowing.add_picture(parts, picture, "our avatar", ben).known.id
-    with Image.open(BytesIO(draw(1))) as image:
-        mirrored = arrive(save(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
-    entry = review.mark(parts, mirrored, ana, None).entries[0]
+    entry = review.mark(parts, arrive(mirrored(draw(1))), ana, None).entries[0]
     allowing.remove(parts, known, ben)
     assert status(picture) is Status.REMOVED
     appeal = ask(picture)

@@ -164,6 +164,19 @@ def test_a_copy_that_is_released_as_indecent_with_it_is_swept_by_the_new_entry_a
     assert [status(first), status(copy)] == [Status.REMOVED, Status.PUBLISHED]
 
 
+def test_an_entry_that_went_when_its_picture_was_released_is_not_restored(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, eve: int
+) -> None:
+    picture = arrive(draw(1))
+    entry = escalation.escalate(parts, picture, ana, "").entries[0]
+    escalation.release_as_indecent(parts, picture, eve)
+    assert not entry.restorable
+    for who in (ana, eve):
+        with pytest.raises(Conflict, match="went when its picture was released"):
+            review.restore(parts, entry.id, who)
+    assert status(picture) is Status.REMOVED
+
+
 def test_a_member_cannot_appeal_while_it_is_apart(parts: Parts, arrive: Callable, draw: Callable, ana: int) -> None:
     number = arrive(draw(1))
     escalation.escalate(parts, number, ana, "")

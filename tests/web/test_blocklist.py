@@ -97,6 +97,10 @@ def test_an_entry_that_appeals_have_suspended_is_flagged(
         (row,) = rows(mona.get(f"/blocklist/?show={show}").text)
         assert row.endswith(" 0 1 suspended Restore")
     assert "Suspended: appeals have shown it wrong too often" in mona.get("/blocklist/1").text
+    assert "Appeal overturned: 1 picture is back, entry 1 blocks no more." in mona.get("/review/history").text
+    assert "Entry 1 blocks again." in mona.post("/blocklist/1/restore").text
+    assert "Appeal overturned: 1 picture is back, entry 1 blocks again." in mona.get("/review/history").text
+    assert "You were right" in max_.get("/picture").text
 
 
 def test_an_import_is_taken_back_from_its_row(mona: Browser, block: Callable, draw: Callable) -> None:

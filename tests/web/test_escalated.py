@@ -84,6 +84,15 @@ def test_the_named_person_releases_it(escalated: int, eve: Browser, button: str,
     assert "Nothing is escalated" in eve.get("/review/escalated/").text
 
 
+def test_the_entry_of_what_was_released_as_indecent_says_so_and_has_no_button(escalated: int, eve: Browser) -> None:
+    assert ">Withdraw<" in eve.get("/blocklist/1").text
+    eve.post(f"/review/escalated/{escalated}/release", indecent="")
+    page = eve.get("/blocklist/1").text
+    assert "Went when its picture was released" in page
+    assert ">Restore<" not in page
+    assert "Escalate the picture again." in eve.post("/blocklist/1/restore").text
+
+
 def test_a_member_whose_upload_is_kept_apart_hears_what_others_hear(
     escalated: int, sign_in: Callable, draw: Callable, parts: Parts
 ) -> None:
