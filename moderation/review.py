@@ -17,7 +17,7 @@ from .judging import allowed, known_good_near
 from .models import Decision, Entry, Exemption, Kind, KnownGood, Picture
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .sweeping import sweep
+from .sweeping import sweep, swept
 from .uploads import never_shown, publish, recheck
 
 INDECENT = "Nudity or sexual content"
@@ -136,11 +136,11 @@ def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:
     return decision
 
 
-def restore(parts: Parts, entry_id: int, by_id: int | None) -> Decision:
-    """This entry blocks again, and what came on show near it meanwhile is swept.
+def restore(parts: Parts, entry_id: int, by_id: int | None) -> int:
+    """This entry blocks again, and what came on show near it meanwhile is swept; how many that took down.
 
     Where somebody withdrew it, that is taken back. Where appeals suspended it, it is restored alone: they stay won,
-    and what came back by them stays on show. Returns the decision that made the entry, which the sweep belongs to.
+    and what came back by them stays on show. The sweep belongs to the decision that made the entry.
     """
     with writing():
         bump(BLOCKLIST)
@@ -161,9 +161,9 @@ def restore(parts: Parts, entry_id: int, by_id: int | None) -> Decision:
             audit.record(Event.RESTORE, by_id, decision=withdrawal)
         else:
             audit.record(Event.RESTORE, by_id, entry=entry)
-        withdrawal_id = withdrawal.id
+        withdrawal_id, before = withdrawal.id, swept(entry.decision).taken_down
     sweep(parts, withdrawal_id)
-    return db.session.get_one(Entry, entry_id).decision
+    return swept(db.session.get_one(Entry, entry_id).decision).taken_down - before
 
 
 def import_entries(

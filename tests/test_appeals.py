@@ -126,7 +126,7 @@ def test_a_suspended_entry_that_is_restored_blocks_again_and_the_appeals_stay_wo
 ) -> None:
     entry, won, decision = suspended
     meanwhile = arrive(mirrored(draw(1)))
-    assert review.restore(parts, entry.id, ana).lease is None
+    assert review.restore(parts, entry.id, ana) == 1
     assert [status(one) for one in (won, meanwhile)] == [Status.PUBLISHED, Status.REMOVED]
     assert (entry.withdrawn, appeals.overturned(entry.id), appeals.number_waiting()) == (None, 1, 0)
     (row,) = audit.listed(1, kinds=[Event.RESTORE])

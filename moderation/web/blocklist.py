@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from PIL import Image
 
-from .. import allowing, entries, review, sweeping
+from .. import allowing, entries, review
 from ..canonical import encode
 from ..context import parts
 from ..database import db, writing
@@ -115,8 +115,7 @@ def withdraw(entry_id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:entry_id>/restore")
 def restore(entry_id: int) -> ResponseReturnValue:
-    decision = review.restore(parts(), entry_id, current_user.id)
-    down = sweeping.swept(decision).taken_down
+    down = review.restore(parts(), entry_id, current_user.id)
     also = f" {down} on show {'was' if down == 1 else 'were'} taken down." if down else ""
     flash(f"Entry {entry_id} blocks again.{also}", "good")
     return redirect(back(url_for("blocklist.entry", entry_id=entry_id)))

@@ -137,6 +137,9 @@ def test_a_withdrawn_entry_lets_copies_in_and_a_restored_one_takes_them_down_aga
     assert status(number) is Status.REMOVED
     assert mona.post("/blocklist/1/restore").status_code == 409
 
+    mona.post("/blocklist/1/withdraw")
+    assert "taken down" not in mona.post("/blocklist/1/restore").text  # nothing more, that is
+
 
 def test_what_was_taken_back_with_its_mark_is_not_restored(mona: Browser, arrive: Callable, draw: Callable) -> None:
     number = arrive(draw(1))
