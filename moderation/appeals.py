@@ -46,7 +46,8 @@ def may_ask(picture: Picture, window: timedelta) -> bool:
 
 def down_since(picture: Picture) -> datetime:
     """When it was refused or taken down: the window for an appeal begins."""
-    return picture.decision.created if picture.decision else picture.created
+    assert picture.down is not None
+    return picture.down
 
 
 def ask(picture_id: int, member_id: int, text: str, window: timedelta) -> Appeal:

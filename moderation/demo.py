@@ -260,6 +260,8 @@ def _spread(began: datetime) -> None:
             picture.created = uploaded[picture.id] = moved(picture.created)
             # What took a moment takes a moment still.
             picture.published = picture.published and picture.created + timedelta(seconds=1)
+            because = moved(picture.decision.created) if picture.decision else picture.created
+            picture.down = picture.down and because + timedelta(seconds=1)
         for check in db.session.scalars(sa.select(Check)):
             at_once = check.occasion is Occasion.UPLOAD
             check.created = uploaded[check.picture_id] + timedelta(seconds=1) if at_once else moved(check.created)

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship, validates
 
 from . import shield
-from .columns import Created, Id, text_enum
+from .columns import Created, Id, now, text_enum
 from .database import Base, db
 from .matching import Verdict
 
@@ -233,6 +233,7 @@ class Picture(Model):
     member_id: Mapped[int] = mapped_column(sa.ForeignKey("accounts.id"))
     status: Mapped[Status] = mapped_column(text_enum(Status))
     published: Mapped[datetime | None]  # when it first came on show
+    down: Mapped[datetime | None]  # since when it is refused or taken down; None where it is not
     fingerprint_id: Mapped[int | None] = mapped_column(sa.ForeignKey("fingerprints.id"), index=True)
     purged: Mapped[datetime | None]  # since when files and fingerprint are deleted
     file: Mapped[str] = mapped_column(sa.String(64))  # empty when purged
@@ -256,6 +257,15 @@ class Picture(Model):
         sa.Index("ix_pictures_status_created_member_id", "status", "created", "member_id"),
         sa.Index("ix_pictures_created", "created"),
     )
+
+    @validates("status")
+    def _note_when_it_goes_down(self, _name: str, status: Status) -> Status:
+        """Whatever moves it: what brought it down may be years older, or no decision at all."""
+        if status not in DOWN:
+            self.down = None
+        elif self.status not in DOWN:
+            self.down = now()
+        return status
 
 
 class Entry(Model):

@@ -15,6 +15,7 @@ from .columns import now
 from .database import db, tune, vacuum, writing
 from .errors import Refusal
 from .models import (
+    DOWN,
     Account,
     Action,
     Appeal,
@@ -131,12 +132,7 @@ def _quarantined(retention: Retention, moment: datetime) -> sa.Select[Any] | Non
     if retention.quarantine is None:
         return None
     over = moment - retention.appeal - retention.quarantine
-    return _unpurged(
-        Picture.status.in_((Status.REFUSED, Status.REMOVED)),
-        Picture.created < over,
-        sa.or_(Picture.decision_id.is_(None), Picture.decision.has(Decision.created < over)),
-        _untouched_since(moment - retention.quarantine),
-    )
+    return _unpurged(Picture.status.in_(DOWN), Picture.down < over, _untouched_since(moment - retention.quarantine))
 
 
 def _replaced(retention: Retention, moment: datetime) -> sa.Select[Any] | None:

@@ -303,6 +303,8 @@ def half_done(family: Mapping[bytes, int] | None = None) -> list[str]:
             found.append(f"decision {picture.decision_id} stands on picture {picture.id} and is undone")
         if picture.status is Status.PUBLISHED and picture.published is None:
             found.append(f"picture {picture.id} is on show since never")
+        if (picture.status in DOWN) != (picture.down is not None):
+            found.append(f"picture {picture.id} is {picture.status} and down since {picture.down}")
     for decision in db.session.scalars(sa.select(Decision)):
         if decision.lease:
             found.append(f"decision {decision.id} is not finished")

@@ -254,10 +254,11 @@ def test_only_what_is_down_is_appealed_by_its_member_and_in_time(
     with pytest.raises(NotFound):
         appeals.ask(down, person("eve"), "mine", WINDOW)
     with writing():
-        db.session.get_one(Picture, down).created = now() - 2 * WINDOW  # it came down only now
+        for old in (db.session.get_one(Picture, down), db.session.get_one(Decision, marked.id)):
+            old.created = now() - 2 * WINDOW  # it came down only now
     assert appeals.may_ask(db.session.get_one(Picture, down), WINDOW)
     with writing():
-        db.session.get_one(Decision, marked.id).created = now() - WINDOW
+        db.session.get_one(Picture, down).down = now() - WINDOW
     with pytest.raises(Conflict, match="too long ago"):
         ask(down)
 

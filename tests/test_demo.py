@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -82,6 +83,9 @@ def test_the_history_is_spread_over_days_and_keeps_its_order(furnished):
     assert len(days) > 4
     late = sa.select(Picture.id).join(Check, Check.picture_id == Picture.id).where(Check.created < Picture.created)
     assert db.session.scalars(late).all() == []
+    down = db.session.scalars(sa.select(Picture).where(Picture.down.is_not(None))).all()
+    because = [(one.decision or one).created for one in down]
+    assert {one.down - moment for one, moment in zip(down, because, strict=True)} == {timedelta(seconds=1)}
     early = sa.select(Entry.id).join(Picture, Entry.picture_id == Picture.id).where(Entry.created < Picture.created)
     assert db.session.scalars(early).all() == []
 

@@ -1,7 +1,7 @@
 """The migrations make the tables that the models describe, from nothing and back, and two processes at once."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -172,8 +172,10 @@ ROWS: dict[str, list[dict[str, object]]] = {
         {"id": 2, "created": MOMENT, "kind": "approve", "by_id": None, "reason": "", "undone": MOMENT},
     ],
     "pictures": [
-        {"id": 1, "member_id": 1, "status": "removed", "published": MOMENT, "fingerprint_id": 1, "decision_id": 1},
-        {"id": 2, "member_id": 1, "status": "held", "published": None, "fingerprint_id": None, "decision_id": None},
+        {"id": 1, "member_id": 1, "status": "removed", "published": MOMENT, "fingerprint_id": 1, "decision_id": 1}
+        | {"down": MOMENT},
+        {"id": 2, "member_id": 1, "status": "held", "published": None, "fingerprint_id": None, "decision_id": None}
+        | {"down": None},
     ],
     "entries": [
         {"id": 1, "created": MOMENT, "fingerprint_id": 1, "decision_id": 1, "picture_id": 1, "version": 7},
@@ -189,7 +191,7 @@ ROWS: dict[str, list[dict[str, object]]] = {
     ],
     "matches": [
         {"id": 1, "check_id": 2, "entry_id": 1, "view": 3, "dhash": 11, "phash": 50, "identical": False}
-        | {"verdict": "hold"}
+        | {"verdict": "hold", "created": MOMENT}
     ],
     "appeals": [{"id": 1, "created": MOMENT, "picture_id": 1, "text": "It is fine.", "entry_id": 1}],
     "claims": [{"picture_id": 2, "account_id": 2, "until": MOMENT}],
@@ -203,8 +205,8 @@ ALWAYS: dict[str, dict[str, object]] = {
     "checks": {"milliseconds": 7.25},
 }
 
-SINCE: dict[str, dict[str, object]] = {"matches": {"created": MOMENT}}
-"""What rows have since a later version, whose migration fills it in where they are older."""
+SINCE = {"matches": {"created"}, "pictures": {"down"}}
+"""Columns since a later version, whose migration fills them in where rows are older."""
 
 
 def furnish() -> dict[str, list[dict[str, object]]]:
@@ -215,11 +217,12 @@ def furnish() -> dict[str, list[dict[str, object]]]:
         metadata.reflect(connection)
         for name, rows in ROWS.items():
             if name in metadata.tables:
-                table, since = metadata.tables[name], SINCE.get(name, {})
-                here = {key: value for key, value in since.items() if key in table.columns}
-                for row in rows:
-                    connection.execute(sa.insert(table).values(_stored(ALWAYS.get(name, {}) | here | row)))
-                written[name] = [ALWAYS.get(name, {}) | since | row for row in rows]
+                table = metadata.tables[name]
+                later = SINCE.get(name, set()) - set(table.columns.keys())
+                written[name] = [ALWAYS.get(name, {}) | row for row in rows]
+                for row in written[name]:
+                    here = {key: value for key, value in row.items() if key not in later}
+                    connection.execute(sa.insert(table).values(_stored(here)))
         counters = metadata.tables["counters"]
         connection.execute(sa.update(counters).where(counters.c.name == "blocklist").values(version=7))
     return written
@@ -276,3 +279,36 @@ def comes_from(revision: str) -> None:
     assert set(epochs()) == {counter.name for counter in db.session.scalars(sa.select(Counter))}
     with writing():
         assert bump("blocklist") == 8
+
+
+def test_what_was_down_before_that_was_noted_is_so_since_the_latest_that_is_known_of_it(empty_app):
+    """Its upload, the decision that stands on it, its last check."""
+
+    def day(number: int) -> datetime:
+        return MOMENT + timedelta(days=number)
+
+    def add(name: str, **row: object) -> None:
+        connection.execute(sa.insert(metadata.tables[name]).values(_stored(ALWAYS.get(name, {}) | row)))
+
+    cases: dict[int, tuple[str, int | None, list[int]]] = {  # days after its upload: of the decision, of checks
+        10: ("refused", None, []),
+        11: ("removed", 2, [1]),
+        12: ("removed", -1, []),
+        13: ("refused", 1, [0, 3]),
+        14: ("published", 1, [0]),
+    }
+    migrate("0018")
+    furnish()
+    with db.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        metadata = sa.MetaData()
+        metadata.reflect(connection)
+        for id_, (status, decided, checked) in cases.items():
+            if decided is not None:
+                add("decisions", id=id_, created=day(decided), kind="mark", reason="")
+            add("pictures", id=id_, member_id=1, status=status, decision_id=None if decided is None else id_)
+            for number in checked:
+                check = {"picture_id": id_, "occasion": "upload", "verdict": "refuse", "candidates": 1}
+                add("checks", id=10 * id_ + number, created=day(number), **check)
+    migrate()
+    down = [db.session.get_one(Picture, id_).down for id_ in cases]
+    assert down == [one and one.replace(tzinfo=UTC) for one in (day(0), day(2), day(0), day(3), None)]

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from moderation import accounts, appeals, escalation, pictures, purging, review, uploads
+from moderation import accounts, allowing, appeals, blocklist, escalation, pictures, purging, review, sweeping, uploads
+from moderation.columns import now
 from moderation.database import db, writing
 from moderation.errors import Conflict, Refusal
 from moderation.models import (
@@ -38,7 +39,7 @@ def age(days: int) -> None:
     """All that there is has happened so many days earlier."""
     with writing():
         for kind, names in (
-            (Picture, ("created", "published")),
+            (Picture, ("created", "published", "down")),
             (Decision, ("created", "undone")),
             (Check, ("created",)),
             (Appeal, ("created",)),
@@ -91,6 +92,101 @@ def test_a_picture_taken_down_late_is_kept_for_as_long_after_the_decision(parts,
     assert purging.due(RETENTION).quarantined == 0
     age(2)
     assert purging.due(RETENTION).quarantined == 1
+
+
+def an_entry_restored(parts, arrive, draw, mona) -> int:
+    entry = review.mark(parts, arrive(draw(1)), mona, None).entries[0].id
+    age(400)
+    with writing():
+        review.withdraw(entry, mona)
+    late = arrive(near_copy(draw(1)))
+    age(300)
+    review.restore(parts, entry, mona)
+    return late
+
+
+def a_sweep_repeated(parts, arrive, draw, mona) -> int:
+    """As when fingerprints are brought up to date: what the older ones did not find is found."""
+    entry = review.mark(parts, arrive(draw(1)), mona, None).entries[0]
+    with writing():
+        review.withdraw(entry.id, mona)
+    late = arrive(near_copy(draw(1)))
+    age(300)
+    with writing():
+        blocklist.restore(entry)
+        entry.decision.lease = now()
+    sweeping.finish_work(parts)
+    return late
+
+
+def a_known_good_picture_removed(parts, arrive, draw, mona) -> int:
+    review.mark(parts, arrive(draw(1)), mona, None)
+    known = allowing.add_file(parts, draw(1), "logo.jpg", "ours", mona).known.id
+    late = arrive(draw(1))
+    age(300)
+    allowing.remove(parts, known, mona)
+    return late
+
+
+def an_overturn_taken_back(parts, arrive, draw, mona) -> int:
+    review.mark(parts, arrive(draw(1)), mona, None)
+    refused = arrive(near_copy(draw(1)))
+    appeal = appeals.ask(refused, picture(refused).member_id, "It is a landscape.", RETENTION.appeal)
+    overturned = appeals.overturn(parts, appeal.id, mona, "", 99).id
+    late = arrive(near_copy(draw(1)))
+    age(300)
+    review.undo(parts, overturned, mona)
+    return late
+
+
+@pytest.mark.on_both
+@pytest.mark.parametrize(
+    "way", [an_entry_restored, a_sweep_repeated, a_known_good_picture_removed, an_overturn_taken_back]
+)
+def test_whatever_takes_an_old_picture_down_it_may_be_appealed_and_is_kept_from_then_on(parts, arrive, draw, mona, way):
+    late = way(parts, arrive, draw, mona)
+    assert status(late) is Status.REMOVED
+    purging.purge(parts, RETENTION)
+    assert picture(late).purged is None
+    assert appeals.may_ask(picture(late), RETENTION.appeal)
+    age(181)
+    assert not appeals.may_ask(picture(late), RETENTION.appeal)
+    age(28)
+    purging.purge(parts, RETENTION)
+    assert picture(late).purged is None
+    age(2)
+    purging.purge(parts, RETENTION)
+    assert picture(late).purged
+
+
+def test_a_picture_is_down_since_it_last_went_down_whoever_takes_back_what(parts, arrive, draw, mona):
+    with writing():
+        accounts.set_entrusted(db.session.get_one(Account, mona), True)
+    first = arrive(draw(1))
+
+    def down_for() -> int | None:
+        """Days."""
+        since = picture(first).down
+        return since and (now() - since).days
+
+    mark = review.mark(parts, first, mona, None).id
+    appeal = appeals.ask(first, picture(first).member_id, "It is a landscape.", RETENTION.appeal).id
+    age(5)
+    upheld = appeals.uphold(appeal, mona).id
+    assert down_for() == 5
+    review.undo(parts, upheld, mona)
+    assert down_for() == 5
+    overturned = appeals.overturn(parts, appeal, mona, "", 99).id
+    assert down_for() is None
+    review.undo(parts, overturned, mona)
+    assert down_for() == 0
+    age(5)
+    escalated = escalation.escalate(parts, first, mona, "").id
+    assert down_for() is None
+    review.undo(parts, escalated, mona)
+    assert down_for() == 0
+    review.undo(parts, mark, mona)
+    assert down_for() is None
 
 
 def test_a_picture_with_an_open_appeal_stays_until_it_is_decided(parts, arrive, draw, mona):

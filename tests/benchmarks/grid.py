@@ -38,7 +38,7 @@ from moderation.database import db, writing
 from moderation.drawing import draw
 from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.memory import set_aside
-from moderation.models import Account, Action, Decision, Kind, Picture, Role, Status
+from moderation.models import DOWN, Account, Action, Decision, Kind, Picture, Role, Status
 from moderation.replica import PICTURES, bump
 from moderation.uploads import receive
 from moderation.views import VIEW
@@ -218,6 +218,7 @@ def _add(like: Sequence[Fingerprint], member_ids: Sequence[int], by_id: int | No
                 "member_id": member_id,
                 "status": Status(states[place]),
                 "published": moment,
+                "down": moment if states[place] in DOWN else None,
                 "fingerprint_id": last + 1 + place,
                 "file": "",
                 "thumbnail": "",

@@ -133,6 +133,11 @@ def write(pictures: int, entries: int, matches: int) -> None:
             return Status.HELD
         return Status.PUBLISHED if n >= pictures - members else Status.REPLACED
 
+    def went_down(n: int) -> object:
+        if states[n] >= REFUSED + REMOVED:
+            return None
+        return at(max(moments[n], when[by_picture[n] - 1] if by_picture[n] else 0) + 1)
+
     owners = rng.integers(0, members, pictures)
     _insert(
         Picture,
@@ -143,6 +148,7 @@ def write(pictures: int, entries: int, matches: int) -> None:
             "member_id": int(first_member + owners[n]),
             "status": status(n),
             "published": at(moments[n]) if states[n] >= REFUSED else None,
+            "down": went_down(n),
             "fingerprint_id": prints[n - pictures] if n >= pictures - len(prints) else prints[n % 50],
             "file": "0" * 64,
             "thumbnail": "0" * 64,
