@@ -132,7 +132,8 @@ def _quarantined(retention: Retention, moment: datetime) -> sa.Select[Any] | Non
     if retention.quarantine is None:
         return None
     over = moment - retention.appeal - retention.quarantine
-    return _unpurged(Picture.status.in_(DOWN), Picture.down < over, _untouched_since(moment - retention.quarantine))
+    untouched = _untouched_since(moment - retention.quarantine)
+    return _unpurged(Picture.status.in_(DOWN), Picture.down < over, untouched, ~_appealed())
 
 
 def _replaced(retention: Retention, moment: datetime) -> sa.Select[Any] | None:
@@ -145,10 +146,14 @@ def _replaced(retention: Retention, moment: datetime) -> sa.Select[Any] | None:
 
 
 def _unpurged(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(Picture.id).where(Picture.purged.is_(None), *which)
+
+
+def _appealed() -> sa.ColumnElement[bool]:
+    """Its appeal waits to be decided, for as long as it is down: when it comes back, the appeal has fallen away."""
     undecided = sa.or_(Appeal.decision_id.is_(None), Decision.undone.is_not(None))
     appealed = sa.exists().select_from(sa.outerjoin(Appeal, Decision, Appeal.decision_id == Decision.id))
-    appealed = appealed.where(Appeal.picture_id == Picture.id, undecided)
-    return sa.select(Picture.id).where(Picture.purged.is_(None), *which, ~appealed)
+    return appealed.where(Appeal.picture_id == Picture.id, undecided)
 
 
 def _untouched_since(moment: datetime) -> sa.ColumnElement[bool]:

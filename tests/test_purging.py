@@ -201,6 +201,18 @@ def test_a_picture_with_an_open_appeal_stays_until_it_is_decided(parts, arrive, 
     assert purging.due(RETENTION).quarantined == 1
 
 
+def test_an_appeal_keeps_no_picture_that_has_come_back_without_it(parts, person, draw, mona):
+    ana = person("ana")
+    old = uploads.receive(parts, ana, draw(1)).id
+    mark = review.mark(parts, old, mona, None)
+    appeals.ask(old, ana, "It is a landscape.", RETENTION.appeal)
+    review.undo(parts, mark.id, mona)
+    uploads.receive(parts, ana, draw(2))
+    assert (status(old), appeals.number_waiting()) == (Status.REPLACED, 0)
+    age(91)
+    assert purging.purge(parts, RETENTION).replaced == 1
+
+
 def test_nothing_escalated_is_deleted_until_it_is_released(parts, arrive, draw, mona):
     with writing():
         accounts.set_entrusted(db.session.get_one(Account, mona), True)
