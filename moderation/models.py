@@ -236,8 +236,8 @@ class Picture(Model):
     down: Mapped[datetime | None]  # since when it is refused or taken down; None where it is not
     fingerprint_id: Mapped[int | None] = mapped_column(sa.ForeignKey("fingerprints.id"), index=True)
     purged: Mapped[datetime | None]  # since when files and fingerprint are deleted
-    file: Mapped[str] = mapped_column(sa.String(64))  # empty when purged
-    thumbnail: Mapped[str] = mapped_column(sa.String(64))
+    file: Mapped[str] = mapped_column(sa.String(64), index=True)  # empty when purged
+    thumbnail: Mapped[str] = mapped_column(sa.String(64), index=True)
     width: Mapped[int]
     height: Mapped[int]
     # The decision that stands: of a person on this picture, or of a person on another that swept this one up.

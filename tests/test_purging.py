@@ -272,6 +272,27 @@ def test_a_file_that_another_row_needs_is_never_deleted(parts, arrive, draw, mon
     assert parts.store.get(picture(second).file)
 
 
+@pytest.mark.only("sqlite")
+def test_which_files_other_rows_need_is_looked_up_without_reading_every_row(parts, arrive, draw):
+    arrive(draw(1))
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, *_rest) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert purging.needed(files(parts) | {"0" * 64}) == files(parts)
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+    statement, parameters = asked[-1]
+    with db.engine.connect() as connection:
+        plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+    assert "ix_pictures_file" in plan
+    assert "ix_pictures_thumbnail" in plan
+    assert "SCAN" not in plan
+
+
 @pytest.mark.parametrize("step", ["put", "commit"])
 def test_an_upload_of_the_same_content_keeps_its_files_whenever_a_purge_comes_between_its_steps(
     app, parts, arrive, person, draw, mona, another_process, monkeypatch, step
