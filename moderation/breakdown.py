@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
-from .counting import Period, Since, count_if, in_parts, numbers, unordered, within
-from .database import db
+from .counting import Period, Since, count_if, numbers, unordered, within
+from .database import db, in_parts
 from .matching import Verdict
 from .models import DOWN, Account, Check, Decision, Entry, Kind, Match, Occasion, Picture, Status
 from .views import labels

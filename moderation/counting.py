@@ -1,6 +1,6 @@
 """What the statistics' queries share: periods, and counting such that a database goes through little."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -16,9 +16,6 @@ class Period(NamedTuple):
     start: datetime
     end: datetime
 
-
-PART = 1000
-"""Ids in one query at most."""
 
 COLUMNS = 100
 """Numbers that one query asks for at most."""
@@ -48,12 +45,6 @@ def unordered(column: Any) -> sa.ColumnElement[int]:
     """The column as no index has it in order: the database begins with the rows that are asked for, and groups those,
     in place of going through all rows group by group."""
     return cast("sa.ColumnElement[int]", column + sa.literal_column("0"))
-
-
-def in_parts(query: sa.Select[*tuple[Any, ...]], column: Any, ids: Sequence[int]) -> Iterator[Any]:
-    """The rows where the column is one of those: no database takes any number of them at once."""
-    for start in range(0, len(ids), PART):
-        yield from db.session.execute(query.where(column.in_(ids[start : start + PART])))
 
 
 def numbers(queries: Sequence[sa.Select[*tuple[Any, ...]]]) -> list[int]:

@@ -2,10 +2,10 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
@@ -13,6 +13,8 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy.orm import DeclarativeBase, registry
 
 from . import columns
+
+T = TypeVar("T")
 
 NAMES = {
     "ix": "ix_%(column_0_label)s",
@@ -53,6 +55,9 @@ STATEMENTS = 24
 
 CONNECT_SECONDS = 5
 """How long to wait for a PostgreSQL server that does not answer."""
+
+PART = 1000
+"""Values that one statement looks for at most: no database takes any number of them."""
 
 WRITERS = 0x6D6F6465
 """The number of the lock that writers share on PostgreSQL."""
@@ -177,6 +182,18 @@ def writing(settle: bool = True) -> Iterator[None]:
         raise
     finally:
         db.session.info["writing"] = False
+
+
+def in_parts(query: sa.Select[*tuple[Any, ...]], column: Any, values: Sequence[Any]) -> Iterator[Any]:
+    """The rows where the column is one of those, however many they are."""
+    for some in portions(values):
+        yield from db.session.execute(query.where(column.in_(some)))
+
+
+def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in their order, so many at a time as one statement takes."""
+    for start in range(0, len(values), PART):
+        yield values[start : start + PART]
 
 
 def glance(query: sa.Select[Any], values: dict[str, Any]) -> tuple[Any, ...] | None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from .database import db
+from .database import db, portions
 from .fingerprint import Fingerprint, blocked_views
 from .luminance import Box, Levels
 from .matching import Hit, Policy, Verdict, Zone, decide, verified
@@ -98,7 +98,7 @@ def allowed(parts: Parts, asked: Fingerprint) -> list[int]:
 def near_escalated(hits: list[Hit], policy: Policy) -> bool:
     """Whether one of those that count is a hit on an escalated picture."""
     counting = [hit.id for hit in hits if policy.verdict(hit) is not Verdict.PUBLISH]
-    return db.session.execute(_ESCALATED, {"counting": counting}).first() is not None
+    return any(db.session.execute(_ESCALATED, {"counting": some}).first() for some in portions(counting))
 
 
 def copies(parts: Parts, blocked: Fingerprint, direct: bool, down: bool = False) -> Iterator[Hit]:
@@ -170,7 +170,7 @@ def _fingerprints(of: type[Entry] | type[Picture] | type[KnownGood], ids: list[i
     # On a connection of its own: the copy of the list has just caught up, maybe with a row later than what this
     # session has begun to read.
     with db.engine.connect() as connection:
-        rows = connection.execute(_wanted(of), {"ids": ids})
+        rows = (row for some in portions(ids) for row in connection.execute(_wanted(of), {"ids": some}))
         prints = {row[0]: Fingerprint.unpack(*row[1:]) for row in rows}
     return {id_: print_ for id_, print_ in prints.items() if print_.luminance is not None}
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.orm import joinedload
+from sqlalchemy.sql.base import ExecutableOption
 
 from . import blocklist
 from .blocklist import unpack
-from .database import db
+from .database import in_parts
 from .fingerprint import Fingerprint, blocked_views
 from .judging import AT_ONCE, allowed, copies, known_good_near
 from .matching import Verdict
@@ -53,13 +54,10 @@ def reach(parts: Parts, picture: Picture) -> Reach:
     blocked = replace(print_, views=blocked_views(print_))
     hits = copies(parts, blocked, direct=len(parts.on_show) > AT_ONCE)
     found = {hit.id for hit in hits if parts.policy.verdict(hit) is Verdict.REFUSE}
-    wanted = sa.select(Picture).where(Picture.id.in_(found - {picture.id}), Picture.status.in_(SWEPT))
     undoes = _allowed(parts, picture)
     passes = known_good_near(parts, blocked) - undoes
-    with_people = wanted.options(
-        joinedload(Picture.member), joinedload(Picture.decision).joinedload(Decision.by)
-    ).order_by(Picture.id.desc())
-    taken = [one for one in db.session.scalars(with_people) if not passes or not _allowed(parts, one) - undoes]
+    near = _swept(found - {picture.id}, joinedload(Picture.decision).joinedload(Decision.by))
+    taken = [one for one in near if not passes or not _allowed(parts, one) - undoes]
     return Reach(taken, _known_good(undoes), _known_good(passes))
 
 
@@ -94,15 +92,20 @@ def plan(parts: Parts, pictures: Iterable[tuple[str, Fingerprint]]) -> Planned:
         blocked = replace(print_, views=blocked_views(print_))
         down |= {hit.id for hit in copies(parts, blocked, direct) if parts.policy.verdict(hit) is Verdict.REFUSE}
         passes |= known_good_near(parts, blocked)
-    taken = sa.select(Picture).where(Picture.id.in_(down), Picture.status.in_(SWEPT))
-    taken = taken.options(joinedload(Picture.member), joinedload(Picture.fingerprint)).order_by(Picture.id.desc())
     return Planned(
         len(new),
         known,
         [name for name, print_ in new.values() if print_.weak],
-        [one for one in db.session.scalars(taken) if not passes or not _allowed(parts, one)],
+        [one for one in _swept(down, joinedload(Picture.fingerprint)) if not passes or not _allowed(parts, one)],
         _known_good(passes),
     )
+
+
+def _swept(ids: set[int], *options: ExecutableOption) -> list[Picture]:
+    """Those of these pictures that a sweep covers, with their members; newest first."""
+    wanted = sa.select(Picture).where(Picture.status.in_(SWEPT)).options(joinedload(Picture.member), *options)
+    found = in_parts(wanted.order_by(Picture.id.desc()), Picture.id, sorted(ids, reverse=True))
+    return [picture for (picture,) in found]
 
 
 def _allowed(parts: Parts, picture: Picture) -> set[int]:
@@ -111,4 +114,4 @@ def _allowed(parts: Parts, picture: Picture) -> set[int]:
 
 
 def _known_good(ids: set[int]) -> Sequence[KnownGood]:
-    return db.session.scalars(sa.select(KnownGood).where(KnownGood.id.in_(ids)).order_by(KnownGood.id)).all()
+    return [known for (known,) in in_parts(sa.select(KnownGood).order_by(KnownGood.id), KnownGood.id, sorted(ids))]

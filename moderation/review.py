@@ -9,7 +9,7 @@ from . import audit, blocklist, known_good
 from .audit import Event
 from .blocklist import unpack
 from .columns import now
-from .database import db, writing
+from .database import db, in_parts, writing
 from .decisions import approvable, bring_back, decide, markable, may_release, move, name_of, take_back, told_at
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint
@@ -49,8 +49,8 @@ def mark(
         entry = blocklist.add(picture.fingerprint, decision, picture_id=picture.id)
         move(picture, never_shown(picture), decision, version)
         waiting = disallow(parts, allowed(parts, unpack(picture.fingerprint)), decision, version)
-        spared = db.session.scalars(sa.select(Picture.id).where(Picture.id.in_(spare), Picture.id != picture_id)).all()
-        db.session.add_all(Exemption(picture_id=id_, entry_id=entry.id, decision_id=decision.id) for id_ in spared)
+        spared = in_parts(sa.select(Picture.id), Picture.id, sorted(set(spare) - {picture_id}))
+        db.session.add_all(Exemption(picture_id=id_, entry_id=entry.id, decision_id=decision.id) for (id_,) in spared)
         decision_id = decision.id
     sweep(parts, decision_id)
     for id_ in sorted(waiting):

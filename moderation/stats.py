@@ -7,8 +7,8 @@ from statistics import quantiles
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from .counting import Period, Since, before, count, count_if, in_parts, within
-from .database import db
+from .counting import Period, Since, before, count, count_if, within
+from .database import db, in_parts
 from .matching import Verdict
 from .models import (
     DOWN,

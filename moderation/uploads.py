@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from . import blocklist, metrics, probing
 from .canonical import Pixels, canonical_pixels, encode, thumbnail
 from .columns import now
-from .database import db, writing
+from .database import db, portions, writing
 from .errors import Refusal, Unavailable
 from .fingerprint import Fingerprint, blocked_views, fingerprint
 from .judging import Judgement, copies, judge, near_escalated
@@ -223,12 +223,13 @@ def recheck(parts: Parts, known: Fingerprint, version: int) -> set[int]:
     Part of a write transaction; returns which those are. Each has to go through `publish` when that is committed:
     a check that is under way has looked while that picture was known good, and shows nothing any more.
     """
-    ids = {hit.id for hit in copies(parts, replace(known, views=blocked_views(known)), direct=True)}
-    coming = (Status.PUBLISHED, Status.PENDING)
-    shown = db.session.scalars(sa.select(Picture).where(Picture.id.in_(ids), Picture.status.in_(coming))).all()
-    for picture in shown:
-        picture.status, picture.lease, picture.version = Status.PENDING, now() + parts.lease, version
-    return {picture.id for picture in shown}
+    ids = sorted({hit.id for hit in copies(parts, replace(known, views=blocked_views(known)), direct=True)})
+    coming = Picture.status.in_((Status.PUBLISHED, Status.PENDING))
+    pending = sa.update(Picture).values(status=Status.PENDING, lease=now() + parts.lease, version=version)
+    waiting: set[int] = set()
+    for some in portions(ids):
+        waiting.update(db.session.scalars(pending.where(Picture.id.in_(some), coming).returning(Picture.id)))
+    return waiting
 
 
 def never_shown(picture: Picture) -> Status:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from .blocklist import unpack
 from .counting import Since, within
-from .database import db
+from .database import db, in_parts
 from .fingerprint import LOW_DETAIL, RECIPE
 from .matching import Hit, Policy, Verdict, against, decide
 from .models import Check, Decision, Entry, FingerprintRow, Match, Occasion, Picture
@@ -69,8 +69,8 @@ def _compared_anew(picture_id: int, hits: list[Hit], other: Policy) -> list[Hit]
     if row is None or row.recipe != RECIPE:  # purged, or not brought up to date
         return hits
     asked = unpack(row)
-    entries = db.session.scalars(sa.select(Entry).where(Entry.id.in_([hit.id for hit in hits])))
-    found = [against(unpack(entry.fingerprint), asked, other) for entry in entries]
+    entries = in_parts(sa.select(Entry), Entry.id, [hit.id for hit in hits])
+    found = [against(unpack(entry.fingerprint), asked, other) for (entry,) in entries]
     return [hit for hit in found if hit]
 
 

@@ -1,0 +1,107 @@
+"""Very many copies, files, matches: no statement names them all."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from moderation import allowing, database, escalation, review
+from moderation.canonical import canonical
+from moderation.database import db
+from moderation.fingerprint import Fingerprint, fingerprint
+from moderation.matching import Zone
+from moderation.models import Picture, Role, Status
+from moderation.reach import plan, reach
+from moderation.whatif import what_if
+
+from .conftest import moved, near_copy, status
+
+pytestmark = pytest.mark.on_both
+
+PUBLISHED, REMOVED = Status.PUBLISHED, Status.REMOVED
+
+
+@pytest.fixture
+def ana(person: Callable[..., int]) -> int:
+    return person("ana", Role.MODERATOR)
+
+
+@pytest.fixture
+def copies(arrive: Callable[[bytes], int], draw: Callable[..., bytes]) -> list[int]:
+    """Pictures on show, each a copy of the first drawn one."""
+    return [arrive(near_copy(draw(1), scale=1 - place / 20)) for place in range(5)]
+
+
+def statuses(ids: list[int]) -> list[Status]:
+    return [status(id_) for id_ in ids]
+
+
+def files(data: bytes, *bits: int, phash: int = 0) -> list[tuple[str, Fingerprint]]:
+    """Something to import, each of them so many bits away from a picture."""
+    print_ = fingerprint(canonical(data))
+    return [(f"{number}.jpg", moved(print_, number, phash)) for number in bits]
+
+
+@pytest.fixture
+def few_at_once(app, monkeypatch) -> Iterator[None]:
+    """No statement may look for more than two things, or for more states than there are."""
+    longest = 0
+
+    def note(_connection, _cursor, statement: str, *_more: object) -> None:
+        nonlocal longest
+        lists = re.findall(r" IN \(([?, ]+)\)", re.sub(r"%\(\w+\)s(::\w+)?", "?", statement))
+        longest = max([longest, *(one.count("?") for one in lists)])
+
+    monkeypatch.setattr(database, "PART", 2)
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    yield
+    sa.event.remove(db.engine, "before_cursor_execute", note)
+    assert 2 <= longest <= 4
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_a_mark_takes_down_what_it_would_take_down_of_many_and_spares_many(parts, ana, copies):
+    found = reach(parts, db.session.get_one(Picture, copies[0]))
+    assert [picture.id for picture in found.copies] == copies[:0:-1]
+    review.mark(parts, copies[0], ana, None, spare=[*copies[2:], *copies[2:], 999_999])
+    assert statuses(copies) == [REMOVED] * 2 + [PUBLISHED] * 3
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_what_an_import_of_many_would_do_is_what_it_does(parts, draw, ana, copies):
+    new = files(draw(1), 0, 1, 2, 3, 4)
+    planned = plan(parts, new)
+    assert (planned.new, [picture.id for picture in planned.takes]) == (5, copies[::-1])
+    first, _ = review.import_entries(parts, new, ana, "")
+    assert statuses(copies) == [REMOVED] * 5
+    nothing, known = review.import_entries(parts, new, ana, "")
+    assert nothing is None
+    assert known == plan(parts, new).known == {name: entry for (name, _), entry in zip(new, first.entries, strict=True)}
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_all_that_is_on_show_because_of_a_known_good_picture_is_compared_anew(parts, draw, ana, copies):
+    known = allowing.add_file(parts, draw(1), "avatar.jpg", "our avatar", ana).known.id
+    review.import_entries(parts, files(draw(1), 3), ana, "")
+    assert statuses(copies) == [PUBLISHED] * 5
+    allowing.remove(parts, known, ana)
+    assert statuses(copies) == [REMOVED] * 5
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_an_upload_near_many_entries_is_kept_apart_if_one_of_them_is_of_an_escalated_picture(
+    parts, arrive, draw, ana, copies
+):
+    review.import_entries(parts, files(draw(1), 1, 2, 3, 4), ana, "")
+    escalation.escalate(parts, copies[0], ana, "")
+    assert status(arrive(near_copy(draw(1)))) is Status.ESCALATED
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_what_other_thresholds_would_decide_near_many_entries_is_known(parts, arrive, draw, ana):
+    review.import_entries(parts, files(draw(1), 1, 2, 3, 4), ana, "")
+    arrive(draw(1))
+    stricter = dataclasses.replace(parts.policy, refuse=Zone(0, 0), refuse_correlation=2.0)
+    assert what_if(None, parts.policy, stricter).let_off == 1
