@@ -1,13 +1,13 @@
 """The blocked pictures: add, withdraw, restore, match."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from .columns import now
-from .database import db
+from .database import db, in_parts
 from .fingerprint import RECIPE, Fingerprint, blocked_views, unpack_views
 from .index import Engine
 from .matching import Matcher
@@ -47,18 +47,51 @@ def add(
         decision=decision,
         picture_id=picture_id,
         source=source,
-        views=blocked_views(unpack(fingerprint)).tobytes(),
+        views=packed_views(unpack(fingerprint)),
         version=bump(BLOCKLIST),
     )
     db.session.add(entry)
     return entry
 
 
-def withdraw(entry: Entry, withdrawal: Decision | None = None) -> None:
-    """Block no more; what the entry took down stays down."""
+@dataclass(frozen=True)
+class Addition:
+    """A picture to be blocked, told from the others by the hash of its pixels."""
+
+    print: Fingerprint
+    views: bytes  # packed, those that its entry is known by
+    source: str
+
+
+def add_all(additions: Collection[Addition], decision: Decision, version: int) -> None:
+    """Block many at once, as part of a decision that has its id, in few statements: others wait for them."""
+    kept = [columns(one.print) for one in additions]
+    stored = sa.insert(FingerprintRow).returning(FingerprintRow.pixels, FingerprintRow.id)
+    added = db.session.execute(stored, kept)
+    ids = {row[0]: row[1] for row in added}
+    entries = [
+        {
+            "fingerprint_id": ids[one.print.pixels],
+            "decision_id": decision.id,
+            "source": one.source,
+            "views": one.views,
+            "version": version,
+        }
+        for one in additions
+    ]
+    db.session.execute(sa.insert(Entry), entries)
+
+
+def packed_views(print_: Fingerprint) -> bytes:
+    """The views that an entry with that fingerprint is known by, as they are stored."""
+    return blocked_views(print_).tobytes()
+
+
+def withdraw(entry: Entry, withdrawal: Decision | None = None, version: int | None = None) -> None:
+    """Block no more; what the entry took down stays down. Who withdraws many brings the version that they share."""
     entry.withdrawn = now()
     entry.withdrawal_id = withdrawal.id if withdrawal else None
-    entry.version = bump(BLOCKLIST)
+    entry.version = version or bump(BLOCKLIST)
 
 
 def restore(entry: Entry) -> None:
@@ -96,11 +129,15 @@ def known_by(entry: Entry) -> Fingerprint:
     return print_ if entry.views is None else replace(print_, views=unpack_views(entry.views, RECIPE))
 
 
-def known(pixels: bytes) -> Entry | None:
-    """The entry of a picture with exactly these canonical pixels: one that blocks, else one that was withdrawn.
+def known(prints: Iterable[Fingerprint]) -> dict[bytes | None, Entry]:
+    """By their canonical pixels, the entries of pictures with exactly these: one that blocks, else one withdrawn.
 
     An entry whose decision was taken back never was.
     """
-    same = sa.select(Entry).join(Entry.fingerprint).where(FingerprintRow.pixels == pixels)
-    standing = same.join(Entry.decision).where(Decision.undone.is_(None))
-    return db.session.scalars(standing.order_by(Entry.withdrawn.is_not(None), Entry.id)).first()
+    pixels = sorted({print_.pixels for print_ in prints if print_.pixels})
+    same = sa.select(FingerprintRow.pixels, Entry).join(Entry.fingerprint).join(Entry.decision)
+    standing = same.where(Decision.undone.is_(None)).order_by(Entry.withdrawn.is_not(None), Entry.id)
+    found: dict[bytes | None, Entry] = {}
+    for hash_, entry in in_parts(standing, FingerprintRow.pixels, pixels):
+        found.setdefault(hash_, entry)
+    return found

@@ -77,10 +77,11 @@ def plan(parts: Parts, pictures: Iterable[tuple[str, Fingerprint]]) -> Planned:
     known: dict[str, Entry] = {}
     new: dict[bytes, tuple[str, Fingerprint]] = {}
     twice = 0
-    for name, print_ in pictures:
-        before = blocklist.known(print_.pixels or b"")
-        if before:
-            known[name] = before
+    fingerprinted = list(pictures)
+    entries = blocklist.known(print_ for _, print_ in fingerprinted)
+    for name, print_ in fingerprinted:
+        if print_.pixels in entries:
+            known[name] = entries[print_.pixels]
         elif print_.pixels in new:
             twice += 1
         else:

@@ -9,11 +9,11 @@ import numpy as np
 import sqlalchemy as sa
 from PIL import Image
 
-from .blocklist import unpack
+from .blocklist import packed_views, unpack
 from .canonical import canonical_pixels
 from .columns import now
 from .database import db, writing
-from .fingerprint import RECIPE, Fingerprint, blocked_views, fingerprint
+from .fingerprint import RECIPE, Fingerprint, fingerprint
 from .luminance import FINE_SIDE, Levels
 from .models import Entry, FingerprintRow, Picture
 from .parts import Parts
@@ -67,7 +67,7 @@ def _bring_up_to_date(parts: Parts, id_: int) -> Source:
         row.recipe, row.views, row.detail = made.recipe, made.views.tobytes(), made.detail
         row.aspect, row.luminance = made.aspect, _bytes(made.luminance)
         db.session.execute(sa.update(Picture).filter_by(fingerprint_id=id_).values(version=of_pictures))
-        views = blocked_views(made).tobytes() if entries else b""
+        views = packed_views(made) if entries else b""
         for entry in entries:
             entry.views, entry.version = views, of_entries or entry.version
         db.session.flush()

@@ -174,20 +174,31 @@ def import_entries(
     Returns the decision, None if nothing was new, and by name the entries, withdrawn ones too, of pictures that had
     one before: nothing was added for those.
     """
-    known: dict[str, Entry] = {}
-    decision = None
-    fingerprinted = list(pictures)  # before anybody has to wait for us
+    # Before anybody has to wait for us.
+    fingerprinted = list(pictures)
+    prints = [print_ for _, print_ in fingerprinted]
+    there = blocklist.known(prints)
+    views = [None if print_.pixels in there else blocklist.packed_views(print_) for print_ in prints]
     with writing():
-        bump(BLOCKLIST)
-        for name, print_ in fingerprinted:
-            before = blocklist.known(print_.pixels or b"")
-            if before:
-                known[name] = before
-                continue
-            decision = decision or decide(Kind.IMPORT, by_id, reason, lease=now() + parts.lease)
-            blocklist.add(blocklist.pack(print_), decision, source=PurePath(name).name)
+        version = bump(BLOCKLIST)
+        there = blocklist.known(prints)
+        new: dict[bytes | None, blocklist.Addition] = {}
+        again: list[tuple[str, Fingerprint]] = []
+        for (name, print_), packed in zip(fingerprinted, views, strict=True):
+            if print_.pixels in there or print_.pixels in new:
+                again.append((name, print_))
+            else:
+                if packed is None:  # its entry was taken back meanwhile
+                    packed = blocklist.packed_views(print_)
+                new[print_.pixels] = blocklist.Addition(print_, packed, PurePath(name).name)
+        decision_id = None
+        if new:
+            decision = decide(Kind.IMPORT, by_id, reason, lease=now() + parts.lease)
             db.session.flush()
-        decision_id = decision.id if decision else None
+            blocklist.add_all(new.values(), decision, version)
+            decision_id = decision.id
+        entries = blocklist.known(print_ for _, print_ in again)
+        known = {name: entries[print_.pixels] for name, print_ in again}
     if decision_id is None:
         return None, known
     sweep(parts, decision_id)
@@ -200,7 +211,7 @@ def undo(parts: Parts, decision_id: int, by_id: int | None, event: Event = Event
     Raises `Conflict` if it has been taken back before.
     """
     with writing():
-        bump(BLOCKLIST)
+        of_entries = bump(BLOCKLIST)
         version = bump(PICTURES)
         decision = db.session.get(Decision, decision_id)
         if decision is None:
@@ -212,7 +223,7 @@ def undo(parts: Parts, decision_id: int, by_id: int | None, event: Event = Event
         audit.record(event, by_id, decision=decision)
         for entry in decision.entries:
             if not entry.withdrawn:
-                blocklist.withdraw(entry)
+                blocklist.withdraw(entry, version=of_entries)
         for entry in decision.withdrawals:
             if not entry.decision.undone:
                 blocklist.restore(entry)

@@ -1,8 +1,9 @@
-"""Very many copies, files, matches: no statement names them all."""
+"""Very many copies, files, matches: others do not wait for each file, and no statement names them all."""
 
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from moderation import allowing, database, escalation, review
 from moderation.canonical import canonical
 from moderation.database import db
-from moderation.fingerprint import Fingerprint, fingerprint
+from moderation.fingerprint import Fingerprint, blocked_views, fingerprint
 from moderation.matching import Zone
 from moderation.models import Picture, Role, Status
 from moderation.reach import plan, reach
@@ -42,6 +43,64 @@ def files(data: bytes, *bits: int, phash: int = 0) -> list[tuple[str, Fingerprin
     """Something to import, each of them so many bits away from a picture."""
     print_ = fingerprint(canonical(data))
     return [(f"{number}.jpg", moved(print_, number, phash)) for number in bits]
+
+
+# --- how long others wait ----------------------------------------------------------------
+
+
+@contextmanager
+def write_transactions() -> Iterator[list[int]]:
+    """How many statements each write transaction takes that begins meanwhile."""
+    begun: list[int] = []
+
+    def note(connection: sa.Connection, _cursor: object, statement: str, *_more: object) -> None:
+        if not connection.get_execution_options().get("writes"):
+            return
+        if statement.startswith(("BEGIN", "SET TRANSACTION")):
+            begun.append(0)
+        begun[-1] += 1
+
+    sa.event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield begun
+    finally:
+        sa.event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_an_import_and_its_undo_hold_others_up_with_no_statement_for_each_file(parts, draw, ana):
+    longest = []
+    for bits in (range(2), range(2, 42)):
+        with write_transactions() as statements:
+            decision, _ = review.import_entries(parts, files(draw(1), *bits, phash=100), ana, "")
+            review.undo(parts, decision.id, ana)
+        assert len(decision.entries) == len(bits)
+        assert len({entry.version for entry in decision.entries}) == 1
+        longest.append(max(statements))
+    assert longest[0] == longest[1]
+
+
+def test_an_import_keeps_nobody_waiting_while_it_makes_the_views_of_its_entries(parts, draw, ana, monkeypatch):
+    writes = []
+
+    def made(print_: Fingerprint) -> object:
+        writes.append(db.session.info.get("writing", False))
+        return blocked_views(print_)
+
+    monkeypatch.setattr("moderation.blocklist.blocked_views", made)
+    review.import_entries(parts, files(draw(1), 1, 2, 3), ana, "")
+    assert writes == [False] * 3
+    review.import_entries(parts, files(draw(1), 1, 2, 3), ana, "")
+    assert len(writes) == 3  # of what is known none are made
+
+
+def test_of_the_same_picture_twice_in_one_import_the_second_is_known(parts, draw, ana):
+    (one,) = files(draw(1), 1)
+    decision, known = review.import_entries(parts, [one, ("again.jpg", one[1])], ana, "")
+    assert {name: entry.decision_id for name, entry in known.items()} == {"again.jpg": decision.id}
+    assert [entry.source for entry in decision.entries] == ["1.jpg"]
+
+
+# --- no statement names more than so many ---------------------------------------------------
 
 
 @pytest.fixture
