@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from pathlib import PurePath
 
 import sqlalchemy as sa
+from sqlalchemy.orm import joinedload
 
 from . import audit, blocklist, known_good
 from .audit import Event
@@ -14,7 +15,7 @@ from .decisions import approvable, bring_back, decide, markable, may_release, mo
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint
 from .judging import allowed, known_good_near
-from .models import Decision, Entry, Exemption, Kind, KnownGood, Picture
+from .models import Action, Decision, Entry, Exemption, Kind, KnownGood, Picture
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
 from .sweeping import sweep, swept
@@ -230,7 +231,10 @@ def undo(parts: Parts, decision_id: int, by_id: int | None, event: Event = Event
                 decision.lease = now() + parts.lease  # what came on show meanwhile is swept below
         db.session.execute(sa.delete(Exemption).filter_by(decision_id=decision_id))
         # Last things first: a picture may have been held, and then taken down, by the same decision.
-        waiting = {one.picture_id for one in reversed(decision.actions) if take_back(parts, one, version)}
+        actions = sa.select(Action).filter_by(decision_id=decision_id).order_by(Action.id.desc())
+        with db.session.no_autoflush:  # there may be thousands, and they are written together
+            latest = db.session.scalars(actions.options(joinedload(Action.picture)))
+            waiting = {one.picture_id for one in latest if take_back(parts, one, version)}
         for known in db.session.scalars(sa.select(KnownGood).filter_by(removal_id=decision_id)):
             if known.decision is None or known.decision.undone is None:
                 known_good.restore(known)

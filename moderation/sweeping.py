@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from time import sleep
 
 import sqlalchemy as sa
 
@@ -10,16 +11,22 @@ from . import audit, blocklist
 from .audit import Event
 from .blocklist import unpack
 from .columns import now
-from .database import db, writing
+from .database import db, in_parts, writing
 from .decisions import move
 from .judging import AT_ONCE, allowed, copies
 from .matching import Verdict
-from .models import DOWN, SWEPT, Decision, Entry, Picture, Status
+from .models import DOWN, SWEPT, Decision, Entry, Exemption, Picture, Status
 from .parts import Parts
 from .replica import PICTURES, bump
-from .uploads import exempt_from, get, never_shown, publish
+from .uploads import get, never_shown, publish
 
 log = logging.getLogger(__name__)
+
+BATCH = 500
+"""Pictures in one transaction: others wait for no more."""
+
+PAUSE = 0.15
+"""Seconds between two of them: who waits for SQLite looks only every tenth of a second whether it is free."""
 
 
 @dataclass(frozen=True)
@@ -55,41 +62,58 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
                 found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
 
     db.session.rollback()  # what was found may have come after this session began to read
-    spared = {id_ for id_, hits in found.items() if _is_known_good(parts, id_, hits)} if len(parts.known_good) else ()
-    with writing():
-        version = bump(PICTURES)
-        decision = db.session.get_one(Decision, decision_id)
-        if decision.lease is None:  # finished by another process, or taken back
-            return
-        moved = []
-        for picture_id, hits in sorted(found.items()):
-            picture = get(picture_id)
-            exempt = exempt_from(picture_id)
-            counting = [
-                (verdict, entry)
-                for verdict, entry in hits
-                if not entry.withdrawn
-                and entry.id not in exempt
-                and (picture.status in SWEPT or (entry.apart and picture.status in DOWN))
-            ]
-            if not counting or picture_id in spared:
-                continue
-            verdict, entry = max(counting, key=lambda hit: hit[0].gravity)
-            near = verdict is Verdict.HOLD and picture.decision is None
-            # What an entry takes down belongs to the decision that added it, also when the entry was restored.
-            if entry.apart and (near or verdict is Verdict.REFUSE):
-                move(picture, Status.ESCALATED, entry.decision, version, entry.id)
-            elif verdict is Verdict.REFUSE:
-                move(picture, never_shown(picture), entry.decision, version, entry.id)
-            elif near and picture.status in (Status.PENDING, Status.PUBLISHED):
-                # For a person to look at; one whom a person has looked at stays.
-                move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
+    known_good = len(parts.known_good) > 0
+    spared = {id_ for id_, hits in found.items() if known_good and _is_known_good(parts, id_, hits)}
+    ids = sorted(found.keys() - spared)
+    for start in range(0, max(len(ids), 1), BATCH):
+        if start:
+            sleep(PAUSE)
+        with writing(), db.session.no_autoflush:  # what changes is written at the end, for all of them at once
+            version = bump(PICTURES)
+            decision = db.session.get_one(Decision, decision_id)
+            if decision.lease is None:  # finished by another process, or taken back
+                return
+            moved = _move(decision, {id_: found[id_] for id_ in ids[start : start + BATCH]}, version)
+            # Broken off here, it is another's to go on with.
+            if start + BATCH < len(ids):
+                decision.lease = now() + parts.lease
             else:
-                continue
-            moved.append(picture_id)
-        decision.lease = now() if direct else None
-        if moved:
-            audit.record(Event.SWEEP, None, of=decision.id, pictures=moved)
+                decision.lease = now() if direct else None
+            if moved:
+                audit.record(Event.SWEEP, None, of=decision.id, pictures=moved)
+
+
+def _move(decision: Decision, found: dict[int, list[tuple[Verdict, Entry]]], version: int) -> list[int]:
+    """Take down, hold or keep apart, of these pictures that a decision's entries hit, those where a hit counts."""
+    blocking = {entry.id for entry in (*decision.entries, *decision.withdrawals) if not entry.withdrawn}
+    ids = sorted(found)
+    pairs = in_parts(sa.select(Exemption.picture_id, Exemption.entry_id), Exemption.picture_id, ids)
+    exempt = {(picture_id, entry_id) for picture_id, entry_id in pairs}
+    moved = []
+    for (picture,) in in_parts(sa.select(Picture).order_by(Picture.id), Picture.id, ids):
+        counting = [
+            (verdict, entry)
+            for verdict, entry in found[picture.id]
+            if entry.id in blocking
+            and (picture.id, entry.id) not in exempt
+            and (picture.status in SWEPT or (entry.apart and picture.status in DOWN))
+        ]
+        if not counting:
+            continue
+        verdict, entry = max(counting, key=lambda hit: hit[0].gravity)
+        near = verdict is Verdict.HOLD and picture.decision_id is None
+        # What an entry takes down belongs to the decision that added it, also when the entry was restored.
+        if entry.apart and (near or verdict is Verdict.REFUSE):
+            move(picture, Status.ESCALATED, entry.decision, version, entry.id)
+        elif verdict is Verdict.REFUSE:
+            move(picture, never_shown(picture), entry.decision, version, entry.id)
+        elif near and picture.status in (Status.PENDING, Status.PUBLISHED):
+            # For a person to look at; one whom a person has looked at stays.
+            move(picture, Status.HELD, entry.decision, version, entry.id, decides=False)
+        else:
+            continue
+        moved.append(picture.id)
+    return moved
 
 
 def _is_known_good(parts: Parts, picture_id: int, hits: list[tuple[Verdict, Entry]]) -> bool:

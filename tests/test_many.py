@@ -1,27 +1,36 @@
-"""Very many copies, files, matches: others do not wait for each file, and no statement names them all."""
+"""Very many copies, files, matches: others do not wait for each of them, and no statement names them all."""
 
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from moderation import allowing, database, escalation, review
+from moderation import allowing, database, escalation, review, sweeping
 from moderation.canonical import canonical
-from moderation.database import db
+from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint, blocked_views, fingerprint
 from moderation.matching import Zone
-from moderation.models import Picture, Role, Status
+from moderation.models import Decision, Exemption, Picture, Role, Status
 from moderation.reach import plan, reach
+from moderation.replica import PICTURES, bump
 from moderation.whatif import what_if
 
 from .conftest import moved, near_copy, status
 
 pytestmark = pytest.mark.on_both
 
-PUBLISHED, REMOVED = Status.PUBLISHED, Status.REMOVED
+PUBLISHED, REMOVED, REFUSED = Status.PUBLISHED, Status.REMOVED, Status.REFUSED
+
+OUT = timedelta(seconds=-1)
+"""A lease that is over as soon as it is given."""
+
+
+class Crash(BaseException):
+    """As when the process is killed: nothing that catches exceptions catches it."""
 
 
 @pytest.fixture
@@ -39,6 +48,16 @@ def statuses(ids: list[int]) -> list[Status]:
     return [status(id_) for id_ in ids]
 
 
+def multiply(picture_id: int, number: int) -> None:
+    """So many more pictures that are the same in everything."""
+    table = Picture.__table__
+    with writing():
+        version = bump(PICTURES)
+        row = db.session.execute(sa.select(table).filter_by(id=picture_id)).one()._asdict()
+        del row["id"]
+        db.session.execute(sa.insert(table), [row | {"version": version}] * number)
+
+
 def files(data: bytes, *bits: int, phash: int = 0) -> list[tuple[str, Fingerprint]]:
     """Something to import, each of them so many bits away from a picture."""
     print_ = fingerprint(canonical(data))
@@ -50,7 +69,7 @@ def files(data: bytes, *bits: int, phash: int = 0) -> list[tuple[str, Fingerprin
 
 @contextmanager
 def write_transactions() -> Iterator[list[int]]:
-    """How many statements each write transaction takes that begins meanwhile."""
+    """How many statements each write transaction takes that begins meanwhile, those that write down actions aside."""
     begun: list[int] = []
 
     def note(connection: sa.Connection, _cursor: object, statement: str, *_more: object) -> None:
@@ -58,13 +77,27 @@ def write_transactions() -> Iterator[list[int]]:
             return
         if statement.startswith(("BEGIN", "SET TRANSACTION")):
             begun.append(0)
-        begun[-1] += 1
+        # On SQLite each new row may be a statement of its own, by which its id becomes known.
+        begun[-1] += not statement.startswith("INSERT INTO actions")
 
     sa.event.listen(db.engine, "before_cursor_execute", note)
     try:
         yield begun
     finally:
         sa.event.remove(db.engine, "before_cursor_execute", note)
+
+
+def test_a_mark_and_its_undo_hold_others_up_with_no_statement_for_each_copy(parts, arrive, draw, ana):
+    longest = []
+    for seed, number in ((1, 2), (2, 60)):
+        picture = arrive(draw(seed))
+        multiply(picture, number)
+        with write_transactions() as statements:
+            decision = review.mark(parts, picture, ana, None)
+            review.undo(parts, decision.id, ana)
+        assert sweeping.swept(decision).taken_down == number
+        longest.append(max(statements))
+    assert longest[0] == longest[1]
 
 
 def test_an_import_and_its_undo_hold_others_up_with_no_statement_for_each_file(parts, draw, ana):
@@ -98,6 +131,69 @@ def test_of_the_same_picture_twice_in_one_import_the_second_is_known(parts, draw
     decision, known = review.import_entries(parts, [one, ("again.jpg", one[1])], ana, "")
     assert {name: entry.decision_id for name, entry in known.items()} == {"again.jpg": decision.id}
     assert [entry.source for entry in decision.entries] == ["1.jpg"]
+
+
+# --- a sweep in several transactions -------------------------------------------------------
+
+
+@pytest.fixture
+def pauses(monkeypatch) -> Callable[[Callable[[], object]], None]:
+    """`pauses(work)` has that done in each pause between the batches of a sweep, which are small."""
+
+    def between(work: Callable[[], object]) -> None:
+        monkeypatch.setattr(sweeping, "sleep", lambda _seconds: work())
+
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    return between
+
+
+def test_between_the_batches_of_a_sweep_others_write(parts, another_process, arrive, draw, ana, copies, pauses):
+    uploads = []
+    pauses(lambda: uploads.append(arrive(near_copy(draw(1), 0.6))))
+    decision = review.mark(parts, copies[0], ana, None)
+    assert statuses(copies) == [REMOVED] * 5
+    assert statuses(uploads) == [REFUSED]
+    assert decision.lease is None
+    review.undo(another_process, decision.id, ana)
+    assert statuses(copies) == [PUBLISHED] * 5
+
+
+def test_a_sweep_that_breaks_off_between_batches_is_finished_by_another_process(
+    parts, another_process, ana, copies, pauses
+):
+    def die() -> None:
+        raise Crash
+
+    pauses(die)
+    with pytest.raises(Crash):
+        review.mark(dataclasses.replace(parts, lease=OUT), copies[0], ana, None)
+    assert statuses(copies) == [REMOVED] * 3 + [PUBLISHED] * 2
+    assert sweeping.finish_work(another_process) == 1
+    assert statuses(copies) == [REMOVED] * 5
+    (decision,) = db.session.scalars(sa.select(Decision))
+    assert sweeping.swept(decision).taken_down == 4
+    review.undo(parts, decision.id, ana)
+    assert statuses(copies) == [PUBLISHED] * 5
+
+
+def test_a_mark_that_is_undone_between_the_batches_of_its_sweep_takes_nothing_more_down(
+    parts, another_process, ana, copies, pauses
+):
+    pauses(lambda: review.undo(another_process, db.session.scalars(sa.select(Decision.id)).one(), ana))
+    review.mark(parts, copies[0], ana, None)
+    assert statuses(copies) == [PUBLISHED] * 5
+
+
+def test_what_is_decided_between_the_batches_of_a_sweep_stands(parts, another_process, ana, copies, pauses):
+    def spare() -> None:
+        with writing():
+            decision = db.session.scalars(sa.select(Decision)).one()
+            (entry,) = decision.entries
+            db.session.add(Exemption(picture_id=copies[4], entry_id=entry.id, decision_id=decision.id))
+
+    pauses(spare)
+    review.mark(parts, copies[0], ana, None)
+    assert statuses(copies) == [REMOVED] * 4 + [PUBLISHED]
 
 
 # --- no statement names more than so many ---------------------------------------------------
