@@ -172,8 +172,8 @@ def import_entries(
 ) -> tuple[Decision | None, dict[str, Entry]]:
     """These pictures, each with its file's name, are indecent: one decision, swept like a mark.
 
-    Returns the decision, None if nothing was new, and by name the entries, withdrawn ones too, of pictures that had
-    one before: nothing was added for those.
+    Each fingerprint has the hash of its pixels. Returns the decision, None if nothing was new, and by name the
+    entries, withdrawn ones too, of pictures that had one before: nothing was added for those.
     """
     # Before anybody has to wait for us.
     fingerprinted = list(pictures)

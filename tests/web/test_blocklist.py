@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from moderation import review
+from moderation.canonical import canonical
 from moderation.demo import near_miss
-from moderation.fingerprint import fingerprint_bytes
+from moderation.fingerprint import fingerprint
 from moderation.models import Role, Status
 from moderation.parts import Parts
 from tests.conftest import near_copy, status
@@ -26,7 +27,7 @@ def block(parts: Parts) -> Callable[..., int]:
     """Imports those pictures, and returns the number of the decision."""
 
     def import_(*pictures: bytes) -> int:
-        prints = [(f"{place}.jpg", fingerprint_bytes(data, every_view=True)[0]) for place, data in enumerate(pictures)]
+        prints = [(f"{place}.jpg", fingerprint(canonical(data))) for place, data in enumerate(pictures)]
         decision, _ = review.import_entries(parts, prints, None, "Nudity")
         return decision.id
 
