@@ -57,6 +57,7 @@ class Card:
 class Page:
     cards: Sequence[Card]
     before: int | None  # the next page has what is older; None where nothing is
+    more: int = 0  # cards that come first, in an order that has no pages: this one has to be longer
 
 
 def page(
@@ -64,7 +65,8 @@ def page(
 ) -> Page:
     """At most so many cards of that filter, of that member if one is named.
 
-    Newest first it goes on with what is older than `before`; another order is made of the latest `WINDOW` pictures.
+    Newest first it goes on with what is older than `before`; another order is made of the latest `WINDOW` pictures, and
+    what is older than those comes after all of them.
     """
     wanted = sa.select(Picture.id).where(*SHOWS[show])
     if member:
@@ -73,8 +75,9 @@ def page(
     if before is not None:
         wanted = wanted.where(Picture.id < before)
     stacked = show in STACKED
-    most = WINDOW if stacked or order != "newest" else size + 1
-    ids = list(db.session.scalars(wanted.order_by(Picture.id.desc()).limit(most)))
+    most = WINDOW if stacked or order != "newest" else size
+    latest = list(db.session.scalars(wanted.order_by(Picture.id.desc()).limit(most + 1)))
+    ids, older = latest[:most], len(latest) > most
     stacks = _stacks(parts.codes.of(ids), ids) if stacked else {id_: [] for id_ in ids}
     leads = list(stacks)
     if order == "closest":
@@ -86,8 +89,10 @@ def page(
     found = db.session.scalars(sa.select(Picture).where(Picture.id.in_(shown)).options(*FOR_CARDS))
     by_id = {picture.id: picture for picture in found}
     cards = _complete([Card(by_id[id_], stacks[id_]) for id_ in shown if id_ in by_id])
-    more = len(leads) > size or len(ids) == WINDOW
-    return Page(cards, shown[-1] if shown and more and order == "newest" else None)
+    more = len(leads) - len(shown)
+    if order == "newest":
+        return Page(cards, shown[-1] if shown and (more or older) else None)
+    return Page(cards, ids[-1] if older and not more else None, more)
 
 
 def cards(parts: Parts, found: Sequence[Picture], moment: Moment | None = None) -> Sequence[Card]:

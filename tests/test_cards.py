@@ -93,6 +93,30 @@ def test_pages_go_on_where_the_one_before_ended(parts: Parts, arrive: Callable, 
     assert seen == numbers[::-1]
 
 
+@pytest.mark.parametrize("show", ["undecided", "all"])
+def test_another_order_says_how_many_more_cards_there_are_and_after_all_of_them_what_is_older(
+    parts: Parts, arrive: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch, show: str
+) -> None:
+    numbers = [arrive(draw(seed)) for seed in range(5)]
+    monkeypatch.setattr(cards, "WINDOW", 4)
+    first, all_ = (cards.page(parts, show, size, order="closest") for size in (2, 4))
+    assert [card.picture.id for card in all_.cards] == numbers[:0:-1]
+    assert (first.more, first.before) == (2, None)
+    assert (all_.more, all_.before) == (0, numbers[1])
+    rest = cards.page(parts, show, 4, all_.before)
+    assert [card.picture.id for card in rest.cards] == numbers[:1]
+    assert (rest.more, rest.before) == (0, None)
+
+
+def test_where_the_latest_are_all_there_are_nothing_older_is_promised(
+    parts: Parts, arrive: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(4):
+        arrive(draw(seed))
+    monkeypatch.setattr(cards, "WINDOW", 4)
+    assert [cards.page(parts, "undecided", 4, order=order).before for order in cards.ORDERS] == [None] * 3
+
+
 def test_the_grid_of_one_member(parts: Parts, draw: Callable, person: Callable) -> None:
     mia, max_ = person("Mia"), person("max")
     mias = [uploads.receive(parts, mia, draw(seed)).id for seed in range(3)]

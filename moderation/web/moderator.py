@@ -49,15 +49,21 @@ def grid() -> ResponseReturnValue:
     size = current_app.config["GRID_PAGE"]
     member = request.args.get("member", "").strip()
     order, wide = _chosen("order", cards.ORDERS, "newest"), _chosen("size", SIZES, "m")
+    before = request.args.get("before", type=int)
+    if before is not None:
+        order = "newest"  # another has no older pages
+    length = max(size, min(request.args.get("cards", size, type=int), cards.WINDOW))
     return render_template(
         "moderator/grid.html",
         show=show,
+        length=length,
+        window=cards.WINDOW,
         order=order,
         orders=cards.ORDERS,
         size=wide,
         sizes=SIZES,
         member=member,
-        page=cards.page(parts(), show, size, request.args.get("before", type=int), order, member),
+        page=cards.page(parts(), show, length, before, order, member),
         moment=moment,
         counts=pictures.counts(),
     )

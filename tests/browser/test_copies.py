@@ -87,3 +87,25 @@ def test_the_grid_is_arranged_by_order_size_and_member(window: Callable, arrive:
     ana.get_by_role("button", name="Show", exact=True).click()
     expect(ana.locator(".grid .card")).to_have_count(1)
     expect(ana.locator(".arrange summary")).to_have_text("Most copies first, of member2")
+
+
+def test_more_cards_come_below_those_that_are_there_and_the_keys_go_on_from_them(
+    window: Callable, arrive: Callable, draw: Callable
+) -> None:
+    for seed in range(60):
+        arrive(draw(seed))
+    ana = window("ana", Role.MODERATOR, viewport={"width": 1280, "height": 900})
+    ana.get_by_role("link", name="Closest").click()
+    cards = ana.locator(".grid .card")
+    expect(cards).to_have_count(48)
+    there = [card.get_attribute("id") for card in cards.all()]
+    ana.get_by_role("link", name="Show 12 more").click()
+    expect(cards).to_have_count(60)
+    assert [card.get_attribute("id") for card in cards.all()][:48] == there
+    last = cards.nth(47)
+    expect(last).to_be_focused()
+    tray = ana.locator("#tray").bounding_box()
+    assert last.bounding_box()["y"] >= tray["y"] + tray["height"]
+    ana.keyboard.press("j")
+    expect(cards.nth(48)).to_be_focused()
+    expect(ana.get_by_role("link", name="Show 12 more")).to_have_count(0)

@@ -1,11 +1,13 @@
 """The console without scripts: every button is a form."""
 
+import html
 import re
 from collections.abc import Callable
 from io import BytesIO
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from PIL import Image
 
 from moderation import review
@@ -317,6 +319,38 @@ def test_how_a_grid_is_arranged_is_remembered(sign_in: Callable, arrive: Callabl
     assert 'class="grid size-l"' in page
     assert 'order=copies" aria-current="true"' in page
     assert 'class="grid size-l"' in ana.get("/review/?size=huge").text
+
+
+def test_an_order_of_its_own_goes_on_to_the_latest_of_all_and_then_with_older_ones_newest_first(
+    sign_in: Callable, arrive: Callable, draw: Callable, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.config["GRID_PAGE"] = 2
+    monkeypatch.setattr("moderation.cards.WINDOW", 5)
+    numbers = [arrive(draw(seed)) for seed in range(6)][::-1]
+    ana = sign_in("ana", Role.MODERATOR)
+
+    def page(path: str) -> tuple[list[int], str, str]:
+        """The pictures that it shows, and where it leads on."""
+        text = ana.get(path).text
+        said, to = re.search(r'<p class="more">(?:<span[^>]*>([^<]*)</span> )?<a[^>]*href="([^"]+)', text).groups()
+        return [int(one) for one in re.findall(r'id="picture-(\d+)"', text)], said or "", html.unescape(to)
+
+    shown, said, more = page("/review/?order=closest")
+    assert (shown, said) == (numbers[:2], "")
+    assert more == f"/review/?show=undecided&order=closest&cards=4#picture-{numbers[1]}"
+    assert "Show 2 more" in ana.get("/review/").text
+    assert "Show 1 more" in ana.get(more).text
+    shown, _, more = page(more)
+    assert shown == numbers[:4]
+    shown, said, older = page(more)
+    assert (shown, said) == (numbers[:5], "These are the latest 5 pictures.")
+    assert ana.get("/review/?cards=9999").text.count("<article") == 5
+    assert ana.get("/review/?cards=-1").text.count("<article") == 2
+
+    last = ana.get(older).text
+    assert re.findall(r'id="picture-(\d+)"', last) == [str(numbers[5])]
+    assert 'order=newest" aria-current="true"' in last
+    assert 'order=closest" aria-current="true"' in ana.get("/review/").text
 
 
 def test_the_third_upload_of_a_day_and_an_appeal_are_told_on_the_card(
