@@ -25,12 +25,18 @@ function element(html) {
   return template.content.querySelector(".card");
 }
 
+class Unanswered extends Error {
+  message = "No connection: it is not known whether that was done. Please try again.";
+}
+
 async function ask(address, options = {}) {
-  const answer = await fetch(address, { ...options, headers: { Accept: "application/json" } });
+  const answer = await fetch(address, { ...options, headers: { Accept: "application/json" } }).catch(() => null);
+  if (!answer) throw new Unanswered();
   if (answer.status === 204) return null;
   if (answer.status === 401) throw new Error("You are signed out. Please reload the page and sign in.");
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw Object.assign(new Error(said.error || "That did not work. Please try again."), { status: answer.status });
+  const said = await answer.json().catch(() => null);
+  if (!answer.ok) throw Object.assign(new Error(said?.error || "That did not work. Please try again."), { status: answer.status });
+  if (!said) throw new Unanswered(); // it broke off
   return said;
 }
 
@@ -113,7 +119,7 @@ let fading = 0;
 function remember(answer, picture) {
   const one = { picture, answer };
   decided.push(one);
-  const drop = () => { decided.splice(decided.indexOf(one), 1); };
+  const drop = () => { if (decided.includes(one)) decided.splice(decided.indexOf(one), 1); };
   answer.then((given) => {
     if (!given) drop();
     else if (decided.at(-1) === one) offer(given.said);
@@ -139,17 +145,20 @@ undo.addEventListener("submit", (event) => {
   event.preventDefault();
   const last = decided.pop();
   undo.hidden = true;
-  if (last) takenBack = takeBack(last, takenBack);
+  if (last) takenBack = takeBack(last, decided.length, takenBack);
 });
 
 // One after the other: the answers come in the order of the clicks, and the focus ends where the last one wants it.
-async function takeBack({ picture, answer }, before) {
+// What was not answered can be taken back once more: it has its place among the decisions again.
+async function takeBack(one, place, before) {
+  const { picture, answer } = one;
   const body = new FormData(undo);
   if (picture) body.set("picture", picture);
+  let decision, said;
   busy += 1;
   try {
     await before;
-    const { decision, said } = await answer ?? {};
+    ({ decision, said } = await answer ?? {});
     if (!decision) return;
     const { card } = await ask(grid.dataset.undo.replace("/0/", `/${decision}/`), { method: "POST", body });
     if (picture && cardOf(picture)) {
@@ -158,6 +167,7 @@ async function takeBack({ picture, answer }, before) {
     }
     say(`Taken back: ${said}`);
   } catch (error) {
+    if (decision && error instanceof Unanswered) decided.splice(place, 0, one);
     say(error.message);
   } finally {
     busy -= 1;
@@ -227,7 +237,7 @@ async function look() {
     state("Live", "on");
   } catch (error) {
     if (error.status === 409) location.reload(); // after a restore other pictures may have these numbers
-    state(error instanceof TypeError ? "No connection, trying again" : error.message, "off");
+    state(error instanceof Unanswered ? "No connection, trying again" : error.message, "off");
   } finally {
     asking = false;
     timer = setTimeout(look, Number(grid.dataset.pollSeconds) * 1000);

@@ -15,7 +15,7 @@ const KEYS = [
   [["Enter"], "Open the picture", () => current()?.querySelector(".box").click()],
   [[" "], "Hold to see the picture sharp", () => reveal(picture())],
   [["b"], "Hide all pictures, or show them", () => hideAll.click()],
-  [["g"], "Change the shield", () => setLevel((level + 1) % shield.elements.level.length)],
+  [["g"], "Change the shield", () => setLevel((wanted + 1) % shield.elements.level.length)],
   [["m"], "Similar pictures", () => { const card = current(); if (card) location.assign(card.dataset.similar); }],
   [["n"], "Show new pictures", () => arrivals.hidden || showNew.click()],
   [["?"], "This sheet", () => help.showModal()],

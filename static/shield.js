@@ -5,6 +5,8 @@ const shield = document.getElementById("shield");
 const hideAll = document.getElementById("hide-all");
 const sharp = new Map(); // pictures that are sharp now, and the timers that end it
 let level = Number(shield.elements.level.value);
+let wanted = level; // what is chosen; the pictures follow when it is stored
+let storing = false;
 
 const shroudedOf = (picture) => picture.dataset.sharp + (level ? `?level=${level}` : "");
 
@@ -41,13 +43,31 @@ hideAll.hidden = false;
 hideAll.addEventListener("click", () => hide(!document.documentElement.classList.contains("all-hidden")));
 document.addEventListener("visibilitychange", () => { if (document.hidden && level) hide(true); });
 
-async function setLevel(wanted) {
-  level = wanted;
-  shield.elements.level.value = wanted;
-  sharp.forEach(clearTimeout);
-  sharp.clear();
-  document.querySelectorAll("img[data-sharp]").forEach((picture) => { picture.src = shroudedOf(picture); });
-  await fetch(shield.action, { method: "POST", body: new FormData(shield), headers: { Accept: "application/json" } });
+async function setLevel(chosen) {
+  wanted = chosen;
+  shield.elements.level.value = chosen;
+  if (storing) return; // what is chosen meanwhile is stored next
+  storing = true;
+  while (wanted !== level) {
+    const next = wanted;
+    if (await stored()) {
+      level = next;
+      sharp.forEach(clearTimeout);
+      sharp.clear();
+      document.querySelectorAll("img[data-sharp]").forEach((picture) => { picture.src = shroudedOf(picture); });
+    } else {
+      wanted = level;
+      shield.elements.level.value = level;
+      window.say?.("The shield stays as it was: that did not work. Please try again.");
+    }
+  }
+  storing = false;
+}
+
+async function stored() {
+  const options = { method: "POST", body: new FormData(shield), headers: { Accept: "application/json" } };
+  const answer = await fetch(shield.action, options).catch(() => null);
+  return Boolean(answer?.ok);
 }
 
 shield.addEventListener("change", () => setLevel(Number(shield.elements.level.value)));

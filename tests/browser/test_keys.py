@@ -127,6 +127,45 @@ def test_two_undos_at_once_go_one_after_the_other_however_long_the_answers_take(
     assert focused(mona) == first
 
 
+def test_what_cannot_be_sent_is_said_in_words_and_can_be_tried_again(
+    mona: Page, arrive: Callable, draw: Callable
+) -> None:
+    numbers = [arrive(draw(seed)) for seed in range(3)]
+    mona.reload()
+    unknown = "No connection: it is not known whether that was done. Please try again."
+    mona.route("**/mark", lambda route: route.abort())
+    mona.route("**/approve", lambda route: route.abort())
+    mona.route("**/undo", lambda route: route.abort())
+    for keys in (("j", "x"), ("A",)):
+        press(mona, *keys)
+        expect(mona.get_by_role("alert")).to_have_text(unknown)
+        mona.evaluate("toast.hidden = true")
+    expect(mona.locator(UNDECIDED)).to_have_count(3)
+    assert focused(mona) == numbers[2]
+
+    for path in ("**/mark", "**/approve"):
+        mona.unroute(path)
+    press(mona, "x")
+    expect(mona.locator(UNDECIDED)).to_have_count(2)
+    press(mona, "A")
+    expect(mona.locator(UNDECIDED)).to_have_count(0)
+    press(mona, "u", "u")
+    expect(mona.get_by_role("alert")).to_have_text(unknown)
+    mona.unroute("**/undo")
+    press(mona, "u")
+    expect(mona.locator(UNDECIDED)).to_have_count(2)
+    press(mona, "u")
+    expect(mona.locator(UNDECIDED)).to_have_count(3)
+
+
+def test_a_grid_without_a_connection_says_so_until_it_is_back(mona: Page) -> None:
+    expect(mona.get_by_text("Live", exact=True)).to_be_visible()
+    mona.route("**/changes*", lambda route: route.abort())
+    expect(mona.get_by_text("No connection, trying again")).to_be_visible()
+    mona.unroute("**/changes*")
+    expect(mona.get_by_text("Live", exact=True)).to_be_visible()
+
+
 def test_undo_of_a_sweep_brings_all_of_it_back(mona: Page, arrive: Callable, draw: Callable) -> None:
     copies = [arrive(near_copy(draw(1), scale=1 - place / 20)) for place in range(5)]
     mona.goto("/review/?show=all")

@@ -95,9 +95,8 @@ def test_leaving_the_tab_hides_everything(mona: Page, arrive: Callable, draw: Ca
 def test_the_level_is_the_moderators_own_and_stays(mona: Page, arrive: Callable, draw: Callable) -> None:
     number = arrive(draw(1))
     mona.reload()
-    with mona.expect_response("**/review/shield"):
-        mona.keyboard.press("g")
-    assert "level=4" in src(mona, number)
+    mona.keyboard.press("g")
+    expect(mona.locator(f"#picture-{number} img")).to_have_attribute("src", f"/pictures/{number}/thumbnail?level=4")
     mona.reload()
     assert "level=4" in src(mona, number)
     with mona.expect_response("**/review/shield"):
@@ -106,3 +105,24 @@ def test_the_level_is_the_moderators_own_and_stays(mona: Page, arrive: Callable,
     assert src(mona, number) == f"/pictures/{number}/thumbnail"
     mona.locator(f"#picture-{number} img").click()  # nothing to reveal: it opens
     mona.wait_for_url(f"**/review/pictures/{number}")
+
+
+def test_a_level_that_cannot_be_stored_is_said_and_changes_no_picture(
+    mona: Page, asked: list[str], arrive: Callable, draw: Callable
+) -> None:
+    number = arrive(draw(1))
+    mona.reload()
+    mona.wait_for_load_state("networkidle")
+    asked.clear()
+    mona.route("**/review/shield", lambda route: route.abort())
+    mona.keyboard.press("g")
+    expect(mona.get_by_role("alert")).to_have_text("The shield stays as it was: that did not work. Please try again.")
+    expect(mona.get_by_label("Shield")).to_have_value("3")
+    assert "level=3" in src(mona, number)
+    assert asked == []
+    mona.unroute("**/review/shield")
+    for _ in range(3):
+        mona.keyboard.press("g")
+    expect(mona.locator(f"#picture-{number} img")).to_have_attribute("src", f"/pictures/{number}/thumbnail?level=6")
+    mona.reload()
+    assert "level=6" in src(mona, number)
