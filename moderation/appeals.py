@@ -32,9 +32,10 @@ from .uploads import publish
 LENGTH = 500
 """Characters of an appeal at most."""
 
-_OPEN = (
-    Appeal.picture.has(sa.and_(Picture.status.in_(DOWN), Picture.purged.is_(None))),
-    sa.or_(Appeal.decision_id.is_(None), Appeal.decision.has(Decision.undone.is_not(None))),
+_DOWN = sa.select(Appeal.id).where(Appeal.picture.has(sa.and_(Picture.status.in_(DOWN), Picture.purged.is_(None))))
+_OPEN = sa.union_all(  # not one query with "or", which would go through all appeals there ever were
+    _DOWN.where(Appeal.decision_id.is_(None)),
+    _DOWN.where(Appeal.decision_id.in_(sa.select(Decision.id).where(Decision.undone.is_not(None)))),
 )
 
 
@@ -73,13 +74,15 @@ def ask(picture_id: int, member_id: int, text: str, window: timedelta) -> Appeal
 
 def waiting(limit: int) -> Sequence[Appeal]:
     """Appeals that nobody has decided, the oldest first."""
-    wanted = sa.select(Appeal).where(*_OPEN).options(joinedload(Appeal.picture).joinedload(Picture.member))
+    wanted = (
+        sa.select(Appeal).where(Appeal.id.in_(_OPEN)).options(joinedload(Appeal.picture).joinedload(Picture.member))
+    )
     return db.session.scalars(wanted.order_by(Appeal.id).limit(limit)).all()
 
 
 def number_waiting(most: int | None = IN_THE_BAR) -> int:
     """How many those are, counted no further than that."""
-    some = sa.select(Appeal.id).where(*_OPEN).limit(most).subquery()
+    some = _OPEN.limit(most).subquery()
     return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
