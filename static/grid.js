@@ -316,7 +316,10 @@ showNew.addEventListener("click", () => {
 function count(counts) {
   for (const place of document.querySelectorAll("[data-count]")) {
     const number = counts[place.dataset.count];
-    place.textContent = number > 999 ? "999+" : number;
+    const inBar = place.closest(".bar") !== null;
+    const most = inBar ? 99 : 999;
+    place.textContent = number > most ? `${most}+` : number;
+    place.hidden = inBar && number === 0;
   }
 }
 

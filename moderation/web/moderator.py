@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 
-from .. import accounts, cards, claims, decisions, escalation, pictures, replica, review, sweeping
+from .. import accounts, appeals, cards, claims, decisions, escalation, pictures, replica, review, sweeping
 from ..blocklist import unpack
 from ..context import parts
 from ..database import db, writing
@@ -81,7 +81,7 @@ def changes() -> ResponseReturnValue:
     found = pictures.changed(since, CHANGES)
     return {
         "version": found[-1].version if len(found) == CHANGES else moment.version,
-        "counts": pictures.counts(),
+        "counts": pictures.counts() | {"appeals": appeals.number_waiting()},
         "cards": [
             {
                 "id": card.picture.id,

@@ -42,7 +42,8 @@ def test_a_near_match_is_shown_beside_its_entry_with_the_distance_in_words(held:
     assert "Blocklist entry 1" in case
     assert 'data-sharp="/blocklist/1/look"' in case
     assert "ana blocked it" in case
-    assert 'Near matches <span class="count">1</span>' in case
+    assert 'Near matches <span class="count" data-count="held">1</span>' in case
+    assert 'Appeals <span class="count" data-count="appeals" hidden>0</span>' in case
 
 
 @pytest.mark.parametrize(("number", "said"), [(99, "99"), (100, "99+"), (140, "99+")])
@@ -52,8 +53,8 @@ def test_beyond_99_the_bar_does_not_pretend_to_count(number: int, said: str, ana
             picture = Picture(member_id=ana, status=status_, file="", thumbnail="", width=1, height=1, version=1)
             db.session.add(Appeal(picture=picture, text="") if status_ is Status.REFUSED else picture)
     bar = sign_in("ben", Role.MODERATOR).get("/review/history").text
-    assert f'Near matches <span class="count">{said}</span>' in bar
-    assert f'Appeals <span class="count">{said}</span>' in bar
+    assert f'Near matches <span class="count" data-count="held">{said}</span>' in bar
+    assert f'Appeals <span class="count" data-count="appeals">{said}</span>' in bar
 
 
 def test_times_are_told_as_how_long_ago_and_exactly_where_the_pointer_rests(held: int, sign_in: Callable) -> None:
