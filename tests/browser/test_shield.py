@@ -1,11 +1,16 @@
 """Pictures are blurred by the server until a moderator presses on one."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
+from moderation import appeals, pictures, review
+from moderation.demo import near_miss
 from moderation.models import Role
+from moderation.parts import Parts
+from tests.conftest import near_copy
 
 
 @pytest.fixture
@@ -64,6 +69,26 @@ def test_the_second_press_opens_the_picture_whose_page_is_shielded_too(
     assert [address for address in asked if "?level=3" not in address and "thumbnail" not in address] == []
     mona.locator(".portrait img").click()
     expect(mona.locator(".portrait img")).to_have_attribute("src", f"/pictures/{number}")
+
+
+def test_what_is_listed_opens_by_its_words_without_a_look_at_the_sharp_picture(
+    mona: Page, asked: list[str], parts: Parts, arrive: Callable, draw: Callable, person: Callable
+) -> None:
+    review.mark(parts, arrive(draw(1)), person("ben", Role.MODERATOR), None)
+    held, refused = arrive(near_miss(draw(1), parts.policy)), arrive(near_copy(draw(1)))
+    appeals.ask(refused, pictures.find(refused).member_id, "It is my knee.", timedelta(days=1))
+    for page, words, to in (
+        ("/review/near", "member1", f"/review/cases/{held}"),
+        ("/review/appeals", "member2", f"/review/cases/{refused}"),
+        (f"/review/search?picture={held}", "member2", f"/review/pictures/{refused}"),
+        ("/review/history", "Picture 1", "/review/pictures/1"),
+    ):
+        mona.goto(page)
+        mona.get_by_role("main").get_by_role("link", name=words, exact=True).click()
+        mona.wait_for_url(f"**{to}")
+    mona.wait_for_load_state("networkidle")
+    assert asked
+    assert [address for address in asked if "?level=3" not in address] == []
 
 
 def test_space_shows_a_picture_while_it_is_held_and_b_hides_all(mona: Page, arrive: Callable, draw: Callable) -> None:
