@@ -1,11 +1,25 @@
 """Several copies of one picture are one card on the grid."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
+import pytest
 from playwright.sync_api import expect
 
+from moderation import appeals, review
+from moderation.demo import near_miss
 from moderation.models import Role
+from moderation.parts import Parts
+from moderation.uploads import receive
 from tests.conftest import near_copy
+
+WITHIN = """chips => [...chips.querySelectorAll(".chip")].every((chip) => {
+    const { top, bottom, left, right } = chip.getBoundingClientRect();
+    const around = chips.getBoundingClientRect();
+    return chip.getClientRects().length === 1 && bottom - top < 20 && top >= around.top && bottom <= around.bottom
+        && left >= around.left && right <= around.right;
+})"""
+"""Whether each chip is one line, and no part of it lies outside."""
 
 
 def test_a_copy_that_arrives_joins_the_card_that_lies_there_and_moves_nothing(
@@ -60,6 +74,32 @@ def test_the_menu_of_a_card_opens_and_closes_by_keyboard_and_leads_on(
     ana.get_by_role("link", name="All of member0").click()
     expect(ana.locator(".arranged").get_by_label("Member")).to_have_value("member0")
     expect(ana.locator(".grid .card")).to_have_count(1)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("size", ["s", "m", "l"])
+def test_chips_and_the_menu_stay_within_the_card_however_long_the_name_is(
+    window: Callable, parts: Parts, person: Callable, draw: Callable, size: str, width: int
+) -> None:
+    member, ben = person("Maximiliane_Wilhelmine_von_Hohenmarschen"), person("ben", Role.MODERATOR)
+    receive(parts, member, draw(1))
+    review.mark(parts, 1, ben, None)
+    receive(parts, member, near_copy(draw(1)))
+    appeals.ask(2, member, "It is my knee.", timedelta(days=1))
+    for seed in (2, 3):
+        receive(parts, member, near_miss(draw(1), parts.policy))
+        receive(parts, member, draw(seed))
+    ana = window("ana", Role.MODERATOR, viewport={"width": width, "height": 900})
+    for show, chips in (("held", ["×2", "near match", "5th upload today"]), ("refused", ["refused", "appealed"])):
+        ana.goto(f"/review/?size={size}&show={show}")
+        card = ana.locator(".grid .card").first
+        assert [chip.text_content() for chip in card.locator(".chip").all()] == chips
+        assert card.locator(".chips").evaluate(WITHIN), show
+        for chip, words in zip(card.locator(".chip").all(), chips, strict=True):
+            assert words.lower() in (chip.get_attribute("title") or "").lower()
+        card.locator(".menu summary").click()
+        menu, box = card.get_by_role("link", name="Escalate…").bounding_box(), card.bounding_box()
+        assert menu["y"] + menu["height"] < box["y"] + box["height"]
 
 
 def test_the_grid_is_arranged_by_order_size_and_member(window: Callable, arrive: Callable, draw: Callable) -> None:

@@ -367,4 +367,4 @@ def test_the_third_upload_of_a_day_and_an_appeal_are_told_on_the_card(
     version = ana.get("/review/changes?since=0").json["version"]
     mia.post("/picture/4/appeal", text="It is fine.")
     assert ana.get(f"/review/changes?since={version}").json["counts"]["appeals"] == 1
-    assert 'title="It is fine.">appealed<' in ana.get("/review/?show=refused").text
+    assert 'title="Appealed: It is fine.">appealed<' in ana.get("/review/?show=refused").text
