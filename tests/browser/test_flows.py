@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import expect
 
-from moderation import accounts, review
+from moderation import accounts, appeals, escalation, review
 from moderation.blocklist import unpack
 from moderation.database import db, writing
 from moderation.demo import near_miss
@@ -17,6 +18,7 @@ from moderation.judging import judge
 from moderation.matching import Verdict, Zone
 from moderation.models import Account, Picture, Role, Status
 from moderation.parts import Parts
+from moderation.uploads import receive
 from tests.conftest import near_copy, status
 
 
@@ -166,3 +168,30 @@ def test_the_what_if_number_equals_a_recount(window: Callable, parts: Parts, arr
     sentence = f"{refused} upload{'' if refused == 1 else 's'} of 17 would have been refused instead of 9"
     expect(root.locator("#what-if ~ p", has_text="would have been refused")).to_contain_text(sentence)
     expect(root.get_by_text(f"and {counted[Verdict.HOLD]} held instead of 3.")).to_be_visible()
+
+
+def test_a_name_of_forty_letters_makes_no_page_wider_than_a_phone(
+    window: Callable, parts: Parts, person: Callable, draw: Callable
+) -> None:
+    name = "Maximiliane_Wilhelmine_von_Hohenmarschen"
+    member, moderator = person(name), person(f"X{name[1:]}", Role.MODERATOR)
+    data = [draw(1), near_copy(draw(1)), near_miss(draw(1), parts.policy), draw(2), near_copy(draw(2)), draw(3)]
+    review.mark(parts, receive(parts, member, data[0]).id, moderator, None)
+    _, refused, held, shown, copy, kept = [1, *(receive(parts, member, one).id for one in data[1:])]
+    review.mark(parts, receive(parts, member, draw(4)).id, moderator, None)
+    appeals.ask(refused, member, "It is my knee.", timedelta(days=1))
+    escalation.escalate(parts, kept, moderator, "May show a child")
+    root = window("root", Role.ADMIN, viewport={"width": 360, "height": 740})
+    with writing():
+        accounts.set_entrusted(db.session.get_one(Account, accounts.named("root").id), True)
+    wide = {}
+    for page in (
+        *("/review/", f"/review/?member={name}", "/review/near", "/review/appeals", "/review/history", "/blocklist/1"),
+        *(f"/review/cases/{held}", f"/review/cases/{refused}", f"/review/pictures/{shown}"),
+        *(f"/review/search?picture={copy}", f"/review/pictures/{shown}/escalate", f"/review/escalated/{kept}"),
+        *("/review/escalated/", "/admin/people", f"/admin/people/{member}", f"/admin/people/{moderator}"),
+        *(f"/admin/people/{moderator}/decisions?since=2020-01-01T00:00", "/admin/?days=7", "/admin/audit"),
+    ):
+        assert root.goto(page).ok, page
+        wide[page] = root.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert {page: beyond for page, beyond in wide.items() if beyond > 0} == {}
