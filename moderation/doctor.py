@@ -35,6 +35,9 @@ SAME = 8
 
 BATCH = 1000
 
+FEW = 20
+"""So many files without a row are mended also where fewer have one."""
+
 LISTS = {BLOCKLIST: Entry.version, PICTURES: Picture.version, KNOWN_GOOD: KnownGood.version}
 """The version of each row, by list."""
 
@@ -47,12 +50,17 @@ class Finding:
     mended: bool = False
 
 
-def examine(parts: Parts, mend: bool = True, grace: float = GRACE, sample: int | None = SAMPLE) -> Iterator[Finding]:
-    """Everything that can be found wrong, while the site runs; of the stored pictures a sample is read, or all."""
+def examine(
+    parts: Parts, mend: bool = True, grace: float = GRACE, sample: int | None = SAMPLE, orphans: bool = False
+) -> Iterator[Finding]:
+    """Everything that can be found wrong, while the site runs; of the stored pictures a sample is read, or all.
+
+    With `orphans`, files that belong to nothing go even where the database looks like that of another site.
+    """
     yield from _database()
     yield from _counters(mend)
     yield from _unfinished(parts, mend)
-    yield from _files(parts, mend, grace)
+    yield from _files(parts, mend, grace, orphans)
     yield from _pictures(parts, sample)
 
 
@@ -66,7 +74,8 @@ def _database() -> Iterator[Finding]:
                 yield Finding(f"The database file is damaged: {said}. Restore a backup.")
         broken = len(connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(BATCH))
         if broken:
-            yield Finding(f"{broken} rows of the database refer to rows that are not there. Restore a backup.")
+            rows = _several(broken, "row of the database refers", "rows of the database refer")
+            yield Finding(f"{rows} to rows that are not there. Restore a backup.")
 
 
 def _counters(mend: bool) -> Iterator[Finding]:
@@ -107,37 +116,45 @@ def _unfinished(parts: Parts, mend: bool) -> Iterator[Finding]:
         left += db.session.scalar(sa.select(sa.func.count()).select_from(Decision).where(Decision.lease < moment)) or 0
         mend = not left
     if late + stuck:
-        yield Finding(f"{late + stuck} uploads were left half done.", mend)
+        yield Finding(f"{_several(late + stuck, 'upload was', 'uploads were')} left half done.", mend)
     if unswept:
-        yield Finding(f"{unswept} decisions were not swept to their end.", mend)
+        yield Finding(f"{_several(unswept, 'decision was', 'decisions were')} not swept to the end.", mend)
 
 
-def _files(parts: Parts, mend: bool, grace: float) -> Iterator[Finding]:
-    """Files that no row needs, files half written, and rows whose file is not there."""
+def _files(parts: Parts, mend: bool, grace: float, sure: bool) -> Iterator[Finding]:
+    """Files that no row needs, files half written, and rows whose file is not there.
+
+    Where hardly a file belongs to a row, the database may be empty or another site's: then none is deleted.
+    """
+    kept = 0
+    missing: list[str] = []
+    orphans: list[str] = []
+    for key, of_row, age in _beside(parts):
+        if age is None:
+            missing.append(key)
+        elif of_row:
+            kept += 1
+        elif age > grace:
+            orphans.append(key)
+
+    if not sure and orphans and not (kept and len(orphans) <= max(kept, FEW)):
+        mend = False
+        where = db.engine.url.render_as_string(hide_password=True)
+        yield Finding(
+            f"{_several(len(orphans), 'picture file belongs', 'picture files belong')} to nothing, {kept} to a row: "
+            f"is {where} the right database? If it is, go on with --orphans."
+        )
+    elif orphans:
+        number = sum(parts.store.discard(some, needed) for some in _batches(orphans)) if mend else len(orphans)
+        if number:
+            yield Finding(f"{_several(number, 'picture file', 'picture files')} belonged to nothing.", mend)
+
     left = len(parts.store.leftovers(grace))
     if left:
         if mend:
             left = parts.store.tidy(grace, needed)
-        yield Finding(f"{left} files were left half written or half deleted.", mend)
+        yield Finding(f"{_several(left, 'file was', 'files were')} left half written or half deleted.", mend)
 
-    orphans = gone = 0
-    missing: list[str] = []
-    batch: list[str] = []
-    for key, in_store, age in _beside(parts):
-        if not in_store:
-            missing.append(key)
-        elif age > grace:
-            orphans += 1
-            batch.append(key)
-        if mend and len(batch) >= BATCH:
-            gone += parts.store.discard(batch, needed)
-            batch.clear()
-    if mend:
-        gone += parts.store.discard(batch, needed)
-    if orphans:
-        number = gone if mend else orphans
-        if number:
-            yield Finding(f"{number} picture files belonged to nothing.", mend)
     # What was purged or put since is as it should be.
     absent = [key for key in needed(set(missing)) if not parts.store.has(key)]
     if absent:
@@ -147,20 +164,26 @@ def _files(parts: Parts, mend: bool, grace: float) -> Iterator[Finding]:
         yield Finding(f"{len(absent)} picture files are missing, of {_named(pictures)}. Restore them from a backup.")
 
 
-def _beside(parts: Parts) -> Iterator[tuple[str, bool, float]]:
-    """The keys that only a row has, or only the store, and then since when: two lists in order, side by side."""
+def _beside(parts: Parts) -> Iterator[tuple[str, bool, float | None]]:
+    """Each key, whether a row needs it, and since when it is in the store, if it is: two lists in order, merged."""
     with db.engine.connect() as connection:
         rows, files = backup.keys(backup.of_one_moment(connection)), parts.store.stored()
         row, file = next(rows, None), next(files, None)
         while row is not None or file is not None:
             if file is None or (row is not None and row < file[0]):
-                yield str(row), False, 0.0
+                yield str(row), True, None
                 row = next(rows, None)
             elif row is None or file[0] < row:
-                yield file[0], True, file[1]
+                yield file[0], False, file[1]
                 file = next(files, None)
             else:
+                yield row, True, file[1]
                 row, file = next(rows, None), next(files, None)
+
+
+def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), BATCH):
+        yield keys[start : start + BATCH]
 
 
 def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
@@ -220,4 +243,8 @@ def _chosen(sample: int | None) -> Iterator[tuple[int, str, str, FingerprintRow 
 
 def _named(ids: Sequence[int]) -> str:
     some = ", ".join(map(str, ids[:20]))
-    return f"{len(ids)} pictures ({some}{', …' if len(ids) > 20 else ''})"
+    return f"{_several(len(ids), 'picture', 'pictures')} ({some}{', …' if len(ids) > 20 else ''})"
+
+
+def _several(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

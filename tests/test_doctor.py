@@ -49,11 +49,45 @@ def test_files_that_belong_to_nothing_go_when_they_are_old(examine, parts, arriv
     parts.store.put(b"an upload whose process died")
     assert examine() == [], "it may be on its way"
     grow_old(parts)
-    said = "1 picture files belonged to nothing."
+    said = "1 picture file belonged to nothing."
     assert examine(mend=False) == [(said, False)]
     assert examine() == [(said, True)]
     assert {key for key, _ in parts.store.stored()} == before
     assert examine() == []
+
+
+def test_pictures_are_not_deleted_for_a_database_that_knows_none_of_them(examine, parts):
+    parts.store.put(b"a picture of the site that this database is not of")
+    path = next(parts.store.root.rglob("*.jpg"))
+    path.with_name(f".{path.name[:2]}{'0' * 62}.discarded").write_bytes(b"another")
+    grow_old(parts)
+    url = db.engine.url.render_as_string(hide_password=True)
+    said = f"1 picture file belongs to nothing, 0 to a row: is {url} the right database?"
+    orphan, half = examine(grace=0)
+    assert orphan == (f"{said} If it is, go on with --orphans.", False)
+    assert half == ("1 file was left half written or half deleted.", False)
+    assert examine(grace=0, mend=False) == [orphan, half]
+    assert len(list(parts.store.root.rglob("*.*"))) == 2
+    assert [mended for _, mended in examine(grace=0, orphans=True)] == [True, True]
+    assert not list(parts.store.root.rglob("*.*"))
+
+
+def test_files_that_belong_to_nothing_stay_where_they_are_many_and_most(examine, parts, arrive, draw):
+    arrive(draw(1))  # two files
+    for number in range(doctor.FEW):
+        parts.store.put(b"%d" % number)
+    grow_old(parts)
+    assert examine() == [("20 picture files belonged to nothing.", True)]
+    for number in range(doctor.FEW + 1):
+        parts.store.put(b"%d" % number)
+    grow_old(parts)
+    ((said, mended),) = examine()
+    assert said.startswith("21 picture files belong to nothing, 2 to a row: is ")
+    assert said.endswith(" the right database? If it is, go on with --orphans.")
+    assert not mended
+    assert len(list(parts.store.stored())) == 23
+    assert examine(orphans=True) == [("21 picture files belonged to nothing.", True)]
+    assert len(list(parts.store.stored())) == 2
 
 
 def test_files_half_written_go_and_those_half_deleted_come_back_where_they_are_needed(examine, parts, arrive, draw):
@@ -63,7 +97,7 @@ def test_files_half_written_go_and_those_half_deleted_come_back_where_they_are_n
     path.with_name(f".{'0' * 64}.discarded").write_bytes(b"x")
     path.with_name(".tmp12345").write_bytes(b"half")
     assert [said for said, _ in examine(mend=False)] == [
-        "1 picture files are missing, of 1 pictures (1). Restore them from a backup."
+        "1 picture files are missing, of 1 picture (1). Restore them from a backup."
     ], "they may be on their way"
     assert examine(grace=0) == [("3 files were left half written or half deleted.", True)]
     assert parts.store.get(picture.file)
@@ -73,7 +107,7 @@ def test_files_half_written_go_and_those_half_deleted_come_back_where_they_are_n
 def test_a_missing_file_is_reported_and_nothing_is_deleted_for_it(examine, parts, arrive, draw):
     lost, kept = arrive(draw(1)), arrive(draw(2))
     parts.store._path(db.session.get_one(Picture, lost).file).unlink()
-    assert examine() == [(f"1 picture files are missing, of 1 pictures ({lost}). Restore them from a backup.", False)]
+    assert examine() == [(f"1 picture files are missing, of 1 picture ({lost}). Restore them from a backup.", False)]
     assert [status(lost), status(kept)] == [Status.PUBLISHED, Status.PUBLISHED]
 
 
@@ -85,15 +119,15 @@ def test_a_file_that_is_damaged_or_another_ones_is_reported(examine, parts, arri
         row = db.session.get_one(Picture, strange).fingerprint
         row.views = bytes(byte ^ 255 for byte in row.views)
     assert examine(sample=None) == [
-        (f"The files of 1 pictures ({damaged}) are damaged. Restore them from a backup.", False),
-        (f"The fingerprints of 1 pictures ({strange}) are not those of the stored pictures.", False),
+        (f"The files of 1 picture ({damaged}) are damaged. Restore them from a backup.", False),
+        (f"The fingerprints of 1 picture ({strange}) are not those of the stored pictures.", False),
     ]
 
 
 def test_a_machine_that_makes_other_hashes_than_imagehash_is_reported(examine, parts, arrive, draw, monkeypatch):
     picture = arrive(draw(1))
     monkeypatch.setattr(hashes, "_PILLOW_8", hashes._PILLOW_8[::-1])
-    said = f"This machine makes wrong fingerprints of 1 pictures ({picture}). Install moderation anew before it runs."
+    said = f"This machine makes wrong fingerprints of 1 picture ({picture}). Install moderation anew before it runs."
     assert examine() == [(said, False)]
 
 
@@ -111,7 +145,7 @@ def test_work_whose_lease_is_out_is_finished(examine, parts, arrive, person, dra
         for kind in (Picture, Decision):
             over = sa.update(kind).where(kind.lease.is_not(None)).values(lease=now() - timedelta(seconds=1))
             db.session.execute(over, execution_options={"synchronize_session": False})
-    said = [("1 uploads were left half done.", True), ("1 decisions were not swept to their end.", True)]
+    said = [("1 upload was left half done.", True), ("1 decision was not swept to the end.", True)]
     assert [sentence for sentence, _ in examine(mend=False)] == [sentence for sentence, _ in said]
     assert examine() == said
     assert status(copy) is Status.REMOVED
@@ -145,7 +179,7 @@ def test_a_database_that_is_not_whole_is_reported(examine, app, instance, parts,
     with sqlite3.connect(instance / "moderation.sqlite") as database:
         database.execute("UPDATE pictures SET member_id = 4711")
     database.close()
-    assert examine() == [("1 rows of the database refer to rows that are not there. Restore a backup.", False)]
+    assert examine() == [("1 row of the database refers to rows that are not there. Restore a backup.", False)]
 
 
 def test_a_weak_picture_is_not_taken_for_a_strange_one(examine, parts, arrive, draw):

@@ -103,16 +103,20 @@ def _retention() -> purging.Retention:
     type=click.FloatRange(0),
     help="A file so young may be an upload on its way.",
 )
+@click.option("--orphans", is_flag=True, help="Delete files that belong to nothing, however many they are.")
 @with_app
-def doctor(dry_run: bool, deep: bool, grace: float) -> None:
+def doctor(dry_run: bool, deep: bool, grace: float, orphans: bool) -> None:
     """Find what crashes and faults have left, mend it where nothing is lost by that, and report the rest.
 
     The site may run meanwhile. Exit code 1 where something is left that it cannot mend.
+
+    Where more files belong to nothing than to a row, the database may be another site's: they stay, unless --orphans
+    says that it is the right one.
     """
     quietly()
     left = mended = 0
     sample = None if deep else examining.SAMPLE
-    for finding in examining.examine(parts(), not dry_run, grace * 3600, sample):
+    for finding in examining.examine(parts(), not dry_run, grace * 3600, sample, orphans):
         click.echo(f"{'Mended' if finding.mended else 'LEFT'}: {finding.sentence}")
         mended, left = mended + finding.mended, left + (not finding.mended)
     if left:

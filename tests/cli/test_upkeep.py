@@ -55,12 +55,21 @@ def test_doctor_ends_with_1_where_something_is_left(instance, run, app, parts, p
     picture = receive(parts, person("ana"), draw(1))
     parts.store.put(b"belongs to nothing")
     db.session.remove()
-    assert run("doctor", "--grace", "0") == "Mended: 1 picture files belonged to nothing.\nAll is well now.\n"
+    assert run("doctor", "--grace", "0") == "Mended: 1 picture file belonged to nothing.\nAll is well now.\n"
     parts.store.discard([picture.file], lambda keys: set())
     result = CliRunner().invoke(main, ["doctor", "--deep"])
     assert result.exit_code == 1
     assert result.stdout.startswith("LEFT: 1 picture files are missing")
     assert result.stderr == "1 thing is left.\n"
+
+
+def test_doctor_deletes_pictures_for_an_empty_database_only_when_that_is_said(instance, run, app, parts):
+    parts.store.put(b"whose database is another")
+    result = CliRunner().invoke(main, ["doctor", "--grace", "0"])
+    assert result.exit_code == 1
+    assert result.stdout.startswith("LEFT: 1 picture file belongs to nothing, 0 to a row: is ")
+    assert "All is well" not in result.stdout
+    assert run("doctor", "--grace", "0", "--orphans").startswith("Mended: 1 picture file belonged to nothing.")
 
 
 def test_an_account_is_erased_once_that_is_confirmed(instance, run, app, parts, person, draw):
