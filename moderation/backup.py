@@ -135,7 +135,7 @@ class _Writer:
                 except KeyError:
                     missing += 1
                     continue
-                self._add(f"{PICTURES}/{key}.jpg", content, summed=False)
+                self._add(name_of(key), content, summed=False)
                 pictures += 1
                 step()
         return pictures, missing
@@ -147,6 +147,11 @@ class _Writer:
         self._tar.members.clear()  # type: ignore[attr-defined] # which would grow with every picture
         if summed:
             self._sums[name] = hashlib.sha256(content).hexdigest()
+
+
+def name_of(key: str) -> str:
+    """The name that a picture file has in a backup."""
+    return f"{PICTURES}/{key}.jpg"
 
 
 def keys(connection: sa.Connection) -> Generator[str, None, None]:

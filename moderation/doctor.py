@@ -48,6 +48,7 @@ class Finding:
 
     sentence: str
     mended: bool = False
+    files: Sequence[str] = ()  # by the names that they have in a backup
 
 
 def examine(
@@ -156,12 +157,25 @@ def _files(parts: Parts, mend: bool, grace: float, sure: bool) -> Iterator[Findi
         yield Finding(f"{_several(left, 'file was', 'files were')} left half written or half deleted.", mend)
 
     # What was purged or put since is as it should be.
-    absent = [key for key in needed(set(missing)) if not parts.store.has(key)]
+    absent = sorted(key for key in needed(set(missing)) if not parts.store.has(key))
     if absent:
-        some = absent[:BATCH]
-        lost = sa.select(Picture.id).where(sa.or_(Picture.file.in_(some), Picture.thumbnail.in_(some)))
-        pictures = db.session.scalars(lost.order_by(Picture.id)).all()
-        yield Finding(f"{len(absent)} picture files are missing, of {_named(pictures)}. Restore them from a backup.")
+        files = _several(len(absent), "picture file is", "picture files are")
+        yield _lost(f"{files} missing, of {_named(_pictures_of(absent))}", absent)
+
+
+def _lost(what: str, keys: Sequence[str]) -> Finding:
+    """What only a backup has, by the names that it has there."""
+    files = [backup.name_of(key) for key in keys]
+    return Finding(f"{what}. Restore {'it' if len(keys) == 1 else 'them'} from a backup:", files=files)
+
+
+def _pictures_of(keys: Sequence[str]) -> list[int]:
+    """The pictures whose files those are."""
+    found: set[int] = set()
+    for some in _batches(keys):
+        named = sa.or_(Picture.file.in_(some), Picture.thumbnail.in_(some))
+        found.update(db.session.scalars(sa.select(Picture.id).where(named)))
+    return sorted(found)
 
 
 def _beside(parts: Parts) -> Iterator[tuple[str, bool, float | None]]:
@@ -193,13 +207,15 @@ def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
     OpenCV would make fingerprints that find nothing.
     """
     changed, strange, wrong = [], [], []
+    damaged: set[str] = set()
     for id_, file, thumbnail, row in _chosen(sample):
         try:
             content, small = parts.store.get(file), parts.store.get(thumbnail)
         except KeyError:
             continue  # said already
-        if (hashlib.sha256(content).hexdigest(), hashlib.sha256(small).hexdigest()) != (file, thumbnail):
+        if bad := {key for key, data in ((file, content), (thumbnail, small)) if not _whole(key, data)}:
             changed.append(id_)
+            damaged |= bad
         elif row is not None and row.recipe == RECIPE:
             made = fingerprint(canonical_pixels(content))
             if not _right(made):
@@ -207,13 +223,18 @@ def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
             elif not _fits(unpack(row), made):
                 strange.append(id_)
     if changed:
-        yield Finding(f"The files of {_named(changed)} are damaged. Restore them from a backup.")
+        files = _several(len(damaged), "picture file is", "picture files are")
+        yield _lost(f"{files} damaged, of {_named(changed)}", sorted(damaged))
     if strange:
         yield Finding(f"The fingerprints of {_named(strange)} are not those of the stored pictures.")
     if wrong:
         yield Finding(
             f"This machine makes wrong fingerprints of {_named(wrong)}. Install moderation anew before it runs."
         )
+
+
+def _whole(key: str, content: bytes) -> bool:
+    return hashlib.sha256(content).hexdigest() == key
 
 
 def _right(made: Fingerprint) -> bool:

@@ -97,30 +97,53 @@ def test_files_half_written_go_and_those_half_deleted_come_back_where_they_are_n
     path.with_name(f".{'0' * 64}.discarded").write_bytes(b"x")
     path.with_name(".tmp12345").write_bytes(b"half")
     assert [said for said, _ in examine(mend=False)] == [
-        "1 picture files are missing, of 1 picture (1). Restore them from a backup."
+        "1 picture file is missing, of 1 picture (1). Restore it from a backup:"
     ], "they may be on their way"
     assert examine(grace=0) == [("3 files were left half written or half deleted.", True)]
     assert parts.store.get(picture.file)
     assert examine(grace=0) == []
 
 
-def test_a_missing_file_is_reported_and_nothing_is_deleted_for_it(examine, parts, arrive, draw):
+def test_every_missing_file_is_named_and_nothing_is_deleted_for_it(parts, arrive, draw):
     lost, kept = arrive(draw(1)), arrive(draw(2))
-    parts.store._path(db.session.get_one(Picture, lost).file).unlink()
-    assert examine() == [(f"1 picture files are missing, of 1 picture ({lost}). Restore them from a backup.", False)]
+    row = db.session.get_one(Picture, lost)
+    for key in (row.file, row.thumbnail):
+        parts.store._path(key).unlink()
+    db.session.remove()
+    (finding,) = doctor.examine(parts)
+    assert finding.sentence == f"2 picture files are missing, of 1 picture ({lost}). Restore them from a backup:"
+    assert finding.files == sorted(f"pictures/{key}.jpg" for key in (row.file, row.thumbnail))
     assert [status(lost), status(kept)] == [Status.PUBLISHED, Status.PUBLISHED]
 
 
-def test_a_file_that_is_damaged_or_another_ones_is_reported(examine, parts, arrive, draw):
+def test_files_are_named_however_many_are_missing(parts, arrive, draw, monkeypatch):
+    monkeypatch.setattr(doctor, "BATCH", 3)
+    for number in range(4):
+        arrive(draw(number))
+    names = [f"pictures/{path.name}" for path in parts.store.root.rglob("*.jpg")]
+    for path in parts.store.root.rglob("*.jpg"):
+        path.unlink()
+    db.session.remove()
+    (finding,) = doctor.examine(parts)
+    assert finding.sentence.startswith("8 picture files are missing, of 4 pictures (1, 2, 3, 4).")
+    assert finding.files == sorted(names)
+
+
+def test_a_file_that_is_damaged_or_another_ones_is_reported(parts, arrive, draw):
     damaged, strange = arrive(draw(1)), arrive(draw(2))
-    path = parts.store._path(db.session.get_one(Picture, damaged).thumbnail)
+    key = db.session.get_one(Picture, damaged).thumbnail
+    path = parts.store._path(key)
     path.write_bytes(path.read_bytes()[:-100])
     with writing():
         row = db.session.get_one(Picture, strange).fingerprint
         row.views = bytes(byte ^ 255 for byte in row.views)
-    assert examine(sample=None) == [
-        (f"The files of 1 picture ({damaged}) are damaged. Restore them from a backup.", False),
-        (f"The fingerprints of 1 picture ({strange}) are not those of the stored pictures.", False),
+    db.session.remove()
+    assert list(doctor.examine(parts, sample=None)) == [
+        doctor.Finding(
+            f"1 picture file is damaged, of 1 picture ({damaged}). Restore it from a backup:",
+            files=[f"pictures/{key}.jpg"],
+        ),
+        doctor.Finding(f"The fingerprints of 1 picture ({strange}) are not those of the stored pictures."),
     ]
 
 

@@ -118,6 +118,8 @@ def doctor(dry_run: bool, deep: bool, grace: float, orphans: bool) -> None:
     sample = None if deep else examining.SAMPLE
     for finding in examining.examine(parts(), not dry_run, grace * 3600, sample, orphans):
         click.echo(f"{'Mended' if finding.mended else 'LEFT'}: {finding.sentence}")
+        for name in finding.files:
+            click.echo(f"  {name}")
         mended, left = mended + finding.mended, left + (not finding.mended)
     if left:
         complain(f"{counted(left, 'thing is', 'things are')} left.")

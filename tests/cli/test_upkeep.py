@@ -59,7 +59,9 @@ def test_doctor_ends_with_1_where_something_is_left(instance, run, app, parts, p
     parts.store.discard([picture.file], lambda keys: set())
     result = CliRunner().invoke(main, ["doctor", "--deep"])
     assert result.exit_code == 1
-    assert result.stdout.startswith("LEFT: 1 picture files are missing")
+    said, name = result.stdout.splitlines()
+    assert said == "LEFT: 1 picture file is missing, of 1 picture (1). Restore it from a backup:"
+    assert name == f"  pictures/{picture.file}.jpg"
     assert result.stderr == "1 thing is left.\n"
 
 
