@@ -41,7 +41,7 @@ NOT_KEPT = ("alembic_version",)
 
 @dataclass(frozen=True)
 class Written:
-    """What is in a backup, and how many picture files are not because they are missing."""
+    """What is in a backup, and how many picture files are not because they are missing or damaged."""
 
     rows: int
     pictures: int
@@ -130,14 +130,13 @@ class _Writer:
         pictures = missing = 0
         with closing(keys(self._connection)) as needed:
             for key in needed:
-                try:
-                    content = parts.store.get(key)
-                except KeyError:
+                step()
+                content = _whole(parts, key)
+                if content is None:
                     missing += 1
                     continue
                 self._add(name_of(key), content, summed=False)
                 pictures += 1
-                step()
         return pictures, missing
 
     def _add(self, name: str, content: bytes, summed: bool = True) -> None:
@@ -147,6 +146,15 @@ class _Writer:
         self._tar.members.clear()  # type: ignore[attr-defined] # which would grow with every picture
         if summed:
             self._sums[name] = hashlib.sha256(content).hexdigest()
+
+
+def _whole(parts: Parts, key: str) -> bytes | None:
+    """The picture file; None where it is missing, or damaged, for which the whole backup would be refused."""
+    try:
+        content = parts.store.get(key)
+    except KeyError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == key else None
 
 
 def name_of(key: str) -> str:

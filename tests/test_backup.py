@@ -153,12 +153,14 @@ def test_a_backup_without_pictures_has_none_and_restores_beside_the_store(site, 
     assert rows() == before
 
 
-def test_a_picture_file_that_is_missing_is_counted_and_the_rest_is_kept(site, parts, tmp_path):
-    gone = db.session.get_one(Picture, site["kept"])
-    parts.store.discard([gone.file], lambda keys: set())
-    written = backup.backup(parts, tmp_path / "site.tar")
-    assert (written.pictures, written.missing) == (5, 1)
-    assert restoring.examine(tmp_path / "site.tar").missing == 1
+def test_picture_files_that_are_missing_or_damaged_are_counted_and_the_rest_is_kept(site, parts, tmp_path):
+    gone, damaged = (db.session.get_one(Picture, site[one]).file for one in ("kept", "refused"))
+    parts.store.discard([gone], lambda keys: set())
+    parts.store._path(damaged).write_bytes(b"half of i")
+    steps = []
+    written = backup.backup(parts, tmp_path / "site.tar", step=lambda: steps.append(1))
+    assert (written.pictures, written.missing, len(steps)) == (4, 2, 6)
+    assert restoring.examine(tmp_path / "site.tar").missing == 2
 
 
 def test_no_file_is_written_over_and_none_is_left_half_written(site, parts, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Commands that keep an instance in order."""
 
+import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ def backup(file: Path, no_pictures: bool) -> None:
     """Write the whole site to one new file, while it runs: what is in its database, and the pictures.
 
     The settings and the secret key are not in it: keep `config.py` and `secret_key` yourself.
+
+    Exit code 1 where picture files are missing from the store or damaged: the backup has all the rest.
     """
     with db.engine.connect() as connection:
         number = 0 if no_pictures else sum(1 for _ in writing_down.keys(connection))
@@ -34,7 +37,9 @@ def backup(file: Path, no_pictures: bool) -> None:
         written = writing_down.backup(parts(), file, not no_pictures, step)
     click.echo(f"{file}: {counted(written.rows, 'row', 'rows')}, {counted(written.pictures, 'picture', 'pictures')}.")
     if written.missing:
-        complain(f"{counted(written.missing, 'picture file is', 'picture files are')} missing from the store.")
+        files = counted(written.missing, "picture file is", "picture files are")
+        complain(f"{files} missing from the store, or damaged, and not in it; `moderation doctor --deep` says which.")
+        sys.exit(1)
 
 
 @click.command()
@@ -123,7 +128,7 @@ def doctor(dry_run: bool, deep: bool, grace: float, orphans: bool) -> None:
         mended, left = mended + finding.mended, left + (not finding.mended)
     if left:
         complain(f"{counted(left, 'thing is', 'things are')} left.")
-        click.get_current_context().exit(1)
+        sys.exit(1)
     click.echo("All is well." if not mended else "All is well now.")
 
 

@@ -144,6 +144,17 @@ def test_a_site_is_overwritten_only_when_that_is_said(app, at, arrive, draw, tmp
     assert db.session.get(Picture, second) is None
 
 
+def test_a_backup_without_all_picture_files_is_written_and_ends_with_1(app, at, arrive, draw, parts, tmp_path):
+    arrive(draw(1))
+    next(parts.store.root.rglob("*.jpg")).unlink()
+    db.session.remove()
+    answer = run("backup", str(tmp_path / "site.tar"))
+    assert answer.exit_code == 1
+    assert answer.stdout == f"{tmp_path / 'site.tar'}: 9 rows, 1 picture.\n"
+    assert answer.stderr.startswith("1 picture file is missing from the store, or damaged, and not in it; ")
+    assert "Restored" in run("restore", str(tmp_path / "site.tar"), "--replace").stdout
+
+
 def test_a_backup_of_an_earlier_version_goes_into_an_empty_site_and_is_brought_up_to_date(
     app, at, arrive, draw, tmp_path, monkeypatch
 ):
