@@ -6,8 +6,13 @@ from pathlib import Path
 
 import platformdirs
 
+from .errors import Refusal
+
 PACKAGE = Path(__file__).parent
 CHECKOUT = PACKAGE.parent
+
+DATABASE = "moderation.sqlite"
+"""The database's file, unless the settings name another one."""
 
 
 def default_folder() -> Path:
@@ -17,11 +22,24 @@ def default_folder() -> Path:
     return platformdirs.user_data_path("moderation", appauthor=False)
 
 
+def place(given: str | os.PathLike[str] | None) -> Path:
+    """The instance folder asked for, else that of MODERATION_INSTANCE, else the default; it may be missing."""
+    return Path(given or os.environ.get("MODERATION_INSTANCE") or default_folder()).expanduser().absolute()
+
+
 def folder(given: str | os.PathLike[str] | None) -> Path:
-    """The instance folder asked for, else that of MODERATION_INSTANCE, else the default; made where it is missing."""
-    path = Path(given or os.environ.get("MODERATION_INSTANCE") or default_folder()).expanduser().absolute()
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """That folder, made where it is missing. Raises `Refusal` where it cannot be."""
+    path = place(given)
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Refusal(f"The folder {path} cannot be made: {error.strerror}.") from error
     return path
+
+
+def may_have_site(path: Path) -> bool:
+    """Whether there is anything to look for a site in: a database, or settings that name one."""
+    return (path / DATABASE).is_file() or (path / "config.py").is_file() or "MODERATION_DATABASE_URL" in os.environ
 
 
 def shipped(name: str) -> Path:
@@ -51,4 +69,4 @@ def secret_key(instance: Path) -> str:
 
 
 def database_url(instance: Path, url: str) -> str:
-    return url or f"sqlite:///{instance / 'moderation.sqlite'}"
+    return url or f"sqlite:///{instance / DATABASE}"

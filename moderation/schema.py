@@ -18,4 +18,5 @@ def revision(connection: sa.Connection) -> str | None:
     """The database's; None where it has no tables yet."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version")))
+    found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return found

@@ -1,9 +1,10 @@
 """The commands: `moderation`, with one module for each kind of user."""
 
-import functools
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial, wraps
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
@@ -93,23 +94,53 @@ def instance_folder() -> str | None:
     return folder
 
 
+@contextmanager
+def site(begin: bool = False) -> Iterator[None]:
+    """The app of the instance asked for, its database migrated.
+
+    Raises `Refusal` where no site is, and makes nothing there, unless one may begin: to a mistyped folder `check` would
+    say that nothing is blocked.
+    """
+    _loaded("moderation.app")
+    from .. import instance, schema
+    from ..app import create_app, migrate
+    from ..database import db
+
+    place = instance.place(instance_folder())
+    missing = Refusal(f"There is no site in {place}.")
+    if not begin and not instance.may_have_site(place):
+        raise missing
+    app = create_app(place)
+    with app.app_context():
+        try:
+            with db.engine.connect() as connection:
+                new = schema.revision(connection) is None
+            if new and not begin:
+                raise missing
+            migrate()
+            if new:
+                click.echo(f"Began a new site in {place}.", err=True)
+            yield
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
 def with_app(command: Callable[P, T]) -> Callable[P, T]:
-    """Run a command inside the app of the instance asked for, its database migrated."""
+    """Run a command on the site that is there."""
+    return _within(site, command)
 
-    @functools.wraps(command)
+
+def with_new_app(command: Callable[P, T]) -> Callable[P, T]:
+    """Run a command with which a site may begin."""
+    return _within(partial(site, begin=True), command)
+
+
+def _within(where: Callable[[], AbstractContextManager[None]], command: Callable[P, T]) -> Callable[P, T]:
+    @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        _loaded("moderation.app")
-        from ..app import create_app, migrate
-        from ..database import db
-
-        app = create_app(instance_folder())
-        with app.app_context():
-            try:
-                migrate()
-                return command(*args, **kwargs)
-            finally:
-                db.session.remove()
-                db.engine.dispose()
+        with where():
+            return command(*args, **kwargs)
 
     return instance_option(run)
 

@@ -24,7 +24,7 @@ from ..matching import Hit, Verdict
 from ..models import Account, Action, Decision, Entry, Match
 from ..pool import read_all
 from ..reach import Planned, plan
-from . import with_app
+from . import instance_option, site, with_app
 from .common import AnyPath, complain, complain_of, counted, emit, json_option, plain, progress, quietly, shown
 
 REASON = 200
@@ -82,12 +82,32 @@ def blocklist() -> None:
 @click.option("--reason", default=review.INDECENT, show_default=True, callback=_short)
 @click.option("--preview", is_flag=True, help="Say what it would do, and change nothing.")
 @json_option
-@with_app
+@instance_option
 def import_(folder: Path, reason: str, preview: bool, as_json: bool) -> None:
     """Block the pictures of a folder tree, and take down what is on show of them.
 
     Exit code 2 if one could not be read; the others are blocked.
     """
+    with site(begin=not preview):
+        pictures, unread = _fingerprinted(folder)
+        # The database takes text, which not every file's name is.
+        named = {path: os.fsencode(path).decode("utf-8", "backslashreplace") for path in pictures}
+        fingerprinted = [(named[path], print_) for path, print_ in pictures.items()]
+        if preview:
+            _tell_plan(plan(parts(), fingerprinted), len(unread), as_json)
+        else:
+            decision, known = review.import_entries(parts(), fingerprinted, None, reason)
+            before = {path: known[name] for path, name in named.items() if name in known}
+            if as_json:
+                _emit_import(pictures, before, decision, unread)
+            else:
+                _tell_import(pictures, before, decision)
+    complain_of(unread)
+    if unread:
+        sys.exit(2)
+
+
+def _fingerprinted(folder: Path) -> tuple[dict[Path, Fingerprint], list[Unread]]:
     quietly()
     listing = expand([folder])
     unread = list(listing.unlisted)
@@ -102,22 +122,7 @@ def import_(folder: Path, reason: str, preview: bool, as_json: bool) -> None:
             else:
                 pictures[reading.path] = reading.fingerprint
             step()
-    # The database takes text, which not every file's name is.
-    named = {path: os.fsencode(path).decode("utf-8", "backslashreplace") for path in pictures}
-    fingerprinted = [(named[path], print_) for path, print_ in pictures.items()]
-    if preview:
-        _tell_plan(plan(parts(), fingerprinted), len(unread), as_json)
-        complain_of(unread)
-        sys.exit(2 if unread else 0)
-    decision, known = review.import_entries(parts(), fingerprinted, None, reason)
-    before = {path: known[name] for path, name in named.items() if name in known}
-    if as_json:
-        _emit_import(pictures, before, decision, unread)
-    else:
-        _tell_import(pictures, before, decision)
-    complain_of(unread)
-    if unread:
-        sys.exit(2)
+    return pictures, unread
 
 
 @blocklist.command(name="list")

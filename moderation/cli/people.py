@@ -10,7 +10,7 @@ from .. import links, purging
 from ..context import parts
 from ..database import writing
 from ..models import Role
-from . import with_app
+from . import with_app, with_new_app
 from .common import counted
 
 ROLES = click.Choice([role.value for role in Role])
@@ -25,7 +25,7 @@ def accounts() -> None:
 @click.argument("name")
 @click.option("--role", type=ROLES, default=Role.MEMBER.value, show_default=True)
 @click.password_option(help="Asked for where it is not given.")
-@with_app
+@with_new_app
 def add(name: str, role: str, password: str) -> None:
     """Create an account."""
     with writing():

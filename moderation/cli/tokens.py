@@ -4,7 +4,7 @@ import click
 
 from .. import tokens as domain
 from ..database import writing
-from . import with_app
+from . import with_app, with_new_app
 
 
 @click.group()
@@ -14,7 +14,7 @@ def tokens() -> None:
 
 @tokens.command()
 @click.argument("name")
-@with_app
+@with_new_app
 def add(name: str) -> None:
     """Make a token and print it. It is shown this once."""
     with writing():

@@ -16,7 +16,7 @@ from ..context import parts
 from ..database import db
 from ..errors import Refusal
 from ..schema import revisions
-from . import with_app
+from . import instance_option, site, with_app
 from .common import AnyPath, complain, counted, progress, quietly
 
 
@@ -45,31 +45,37 @@ def backup(file: Path, no_pictures: bool) -> None:
 @click.command()
 @click.argument("file", type=AnyPath)
 @click.option("--replace", is_flag=True, help="Even if that overwrites a site.")
-@with_app
+@instance_option
 def restore(file: Path, replace: bool) -> None:
     """Read a backup back, into an empty site, whichever database it has; with --replace, in the place of another.
 
     It is looked through first, and loaded whole or not at all. No picture file is deleted.
     """
     found = restoring.examine(file)
-    known = revisions()
-    if found.revision not in known:
+    if found.revision not in revisions():
         raise Refusal(f"{file} was written by a later version of moderation. Please update this one first.")
+    with site(begin=True):
+        _restore(found, replace)
+    rows = counted(sum(found.rows.values()), "row", "rows")
+    click.echo(
+        f"Restored what was backed up on {found.created}: {rows}, {counted(found.pictures, 'picture', 'pictures')}."
+    )
+
+
+def _restore(found: restoring.Backup, replace: bool) -> None:
     empty = restoring.is_empty()
     if not empty and not replace:
         raise Refusal("There is a site here already. To overwrite it, add --replace. Nothing was changed.")
-    if not empty and found.revision != known[-1]:
-        raise Refusal(f"{file} is of an earlier version of moderation: it can be restored into an empty site only.")
+    if not empty and found.revision != revisions()[-1]:
+        raise Refusal(
+            f"{found.path} is of an earlier version of moderation: it can be restored into an empty site only."
+        )
     with progress(found.pictures, "Restoring") as step:
         try:
             migrate_back(found.revision)
             restoring.load(parts(), found, step)
         finally:
             migrate()
-    rows = counted(sum(found.rows.values()), "row", "rows")
-    click.echo(
-        f"Restored what was backed up on {found.created}: {rows}, {counted(found.pictures, 'picture', 'pictures')}."
-    )
 
 
 @click.command()

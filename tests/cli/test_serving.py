@@ -82,9 +82,9 @@ def test_serve_makes_the_instance_says_where_and_prints_a_set_up_link_while_ther
 def test_the_instance_may_be_named_before_the_command_or_in_the_environment(tmp_path: Path) -> None:
     for number, (words, environment) in enumerate(
         [
-            (["--instance", str(tmp_path / "0"), "accounts", "list"], {}),
-            (["accounts", "list", "--instance", str(tmp_path / "1")], {}),
-            (["accounts", "list"], {"MODERATION_INSTANCE": str(tmp_path / "2")}),
+            (["--instance", str(tmp_path / "0"), "tokens", "add", "chat"], {}),
+            (["tokens", "add", "chat", "--instance", str(tmp_path / "1")], {}),
+            (["tokens", "add", "chat"], {"MODERATION_INSTANCE": str(tmp_path / "2")}),
         ]
     ):
         subprocess.run([sys.executable, "-m", "moderation", *words], env=os.environ | environment, check=True)
