@@ -72,7 +72,7 @@ class Collection:
         """Open the file, or make it. Raises `Refusal` if it is missing, or anything but a collection."""
         self._path = path
         if not create and not path.is_file():
-            raise Refusal(f"There is no index {path}. Make one with `moderation index FOLDER --database {path}`.")
+            raise Refusal(f"There is no index {path}.")
         try:
             mode = "rwc" if create else "rw"
             address = f"{path.absolute().as_uri()}?mode={mode}"

@@ -8,7 +8,7 @@ import click
 from .. import audit as domain
 from ..errors import Refusal
 from . import with_app
-from .common import complain, emit, json_option, plain
+from .common import command, complain, emit, json_option, plain
 
 
 @click.group()
@@ -29,7 +29,7 @@ def verify(head: str | None) -> None:
         seen = domain.parse_head(head) if head else None
     except ValueError:
         raise Refusal(
-            "A head is a row's number, a colon and its hash, as `moderation audit verify` prints it."
+            f"A head is a row's number, a colon and its hash, as `{command('audit', 'verify')}` prints it."
         ) from None
     try:
         end = domain.verify(seen)
@@ -37,7 +37,7 @@ def verify(head: str | None) -> None:
         complain(str(broken))
         sys.exit(1)
     click.echo(f"The audit log is whole: {end.id} {'row' if end.id == 1 else 'rows'}.")
-    click.echo(f"To prove later that none of them was changed: moderation audit verify --head {end}")
+    click.echo(f"To prove later that none of them was changed: {command('audit', 'verify', '--head', end)}")
 
 
 @audit.command(name="list")

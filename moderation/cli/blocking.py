@@ -25,7 +25,7 @@ from ..models import Account, Action, Decision, Entry, Match
 from ..pool import read_all
 from ..reach import Planned, plan
 from . import instance_option, site, with_app
-from .common import AnyPath, complain, complain_of, counted, emit, json_option, plain, progress, quietly, shown
+from .common import AnyPath, command, complain, complain_of, counted, emit, json_option, plain, progress, quietly, shown
 
 REASON = 200
 """Characters that a reason may have."""
@@ -157,7 +157,7 @@ def withdraw(entry_id: int, reason: str) -> None:
     with writing():
         decision = review.withdraw(entry_id, None, reason).id
     click.echo(f"Entry {entry_id} blocks no more. What it took down stays down.")
-    click.echo(f"To take this back: moderation blocklist undo {decision}")
+    click.echo(f"To take this back: {command('blocklist', 'undo', decision)}")
 
 
 @blocklist.command()
@@ -292,7 +292,7 @@ def _tell_import(pictures: dict[Path, Fingerprint], before: dict[Path, Entry], d
         sweep = sweeping.swept(decision)
         click.echo(f"Took down {_pictures(sweep.taken_down)} on show, and held {sweep.held} for a moderator.")
         _tell_known_good(review.known_good_beside(parts(), decision))
-        click.echo(f"To take it all back: moderation blocklist undo {decision.id}")
+        click.echo(f"To take it all back: {command('blocklist', 'undo', decision.id)}")
 
 
 def _pictures(number: int) -> str:

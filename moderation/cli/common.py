@@ -1,6 +1,8 @@
 """What commands about files have in common: options, names on one line, JSON lines, progress bars."""
 
 import json
+import os
+import shlex
 import sys
 import time
 import warnings
@@ -12,7 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..collection import WITHIN, Collection
+from ..errors import Refusal
 from ..folders import PictureFile, Unread, absolute
+from . import instance_folder
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -51,6 +55,20 @@ def plain(text: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
+def command(*words: object, on_site: bool = True) -> str:
+    """A command of ours to be copied into a shell; one on a site says which, where this one was told."""
+    folder = instance_folder() if on_site else None
+    said = ["moderation", *map(str, words), *(["--instance", folder] if folder else [])]
+    return " ".join(map(_quoted, said))
+
+
+def _quoted(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = (chr(one) if 32 <= one < 127 and chr(one) not in "'\\" else f"\\x{one:02x}" for one in os.fsencode(word))
+    return f"$'{''.join(escaped)}'"
+
+
 def counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
@@ -68,6 +86,14 @@ def complain_of(unread: list[Unread]) -> None:
     """A line on standard error for each file that could not be read."""
     for one in unread:
         complain(f"{shown(one.path)}: {plain(one.error)}")
+
+
+def opened(database: Path) -> Collection:
+    """The index that is there. Raises `Refusal` where there is none, and says how to make one."""
+    if not database.is_file():
+        make = command("index", "FOLDER", "--database", database, on_site=False)
+        raise Refusal(f"There is no index {shown(database)}. Make one with: {make}")
+    return Collection(database)
 
 
 def tell_outdated(collection: Collection) -> None:

@@ -11,12 +11,14 @@ from ..duplicates import LIST, Group, Step, carry_out, groups, outside, plan_mov
 from ..folders import PictureFile, Unread
 from .common import (
     AnyPath,
+    command,
     complain,
     complain_of,
     counted,
     database_option,
     emit,
     json_option,
+    opened,
     progress,
     shown,
     size_of,
@@ -47,7 +49,7 @@ def duplicates(
         return
     if folder is None and not dry_run:
         raise click.UsageError("--no-dry-run needs --move-to.")
-    with Collection(database) as collection:
+    with opened(database) as collection:
         tell_outdated(collection)
         pictures = _there(collection.pictures())
         if folder is not None:
@@ -119,8 +121,8 @@ def _move(collection: Collection, found: list[Group], folder: Path, as_json: boo
             click.echo(f"moved {shown(source)} -> {shown(target)}")
         click.echo(f"Moved {_copies(len(moved))}, left {len(stayed)} in place.")
         if moved:
-            listed = shown(folder / LIST)
-            click.echo(f"To take it back: moderation duplicates --take-back {listed}")
+            back = command("duplicates", "--take-back", folder / LIST, on_site=False)
+            click.echo(f"To take it back: {back}")
     if stayed:
         sys.exit(2)
 

@@ -27,6 +27,7 @@ from .common import (
     database_option,
     emit,
     json_option,
+    opened,
     plain,
     progress,
     quietly,
@@ -136,7 +137,7 @@ def search(picture: Path, database: Path, within: int, sheet: Path | None, as_js
     if sheet:
         contactsheet.check_target(sheet)
     asked = _readable(picture)
-    with Collection(database) as collection:
+    with opened(database) as collection:
         tell_outdated(collection)
         with progress(len(collection), "Searching") as step:
             hits = collection.search(asked.fingerprint, within, step)

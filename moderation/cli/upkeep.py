@@ -17,7 +17,7 @@ from ..database import db
 from ..errors import Refusal
 from ..schema import revisions
 from . import instance_option, site, with_app
-from .common import AnyPath, complain, counted, progress, quietly
+from .common import AnyPath, command, complain, counted, progress, quietly
 
 
 @click.command()
@@ -38,7 +38,7 @@ def backup(file: Path, no_pictures: bool) -> None:
     click.echo(f"{file}: {counted(written.rows, 'row', 'rows')}, {counted(written.pictures, 'picture', 'pictures')}.")
     if written.missing:
         files = counted(written.missing, "picture file is", "picture files are")
-        complain(f"{files} missing from the store, or damaged, and not in it; `moderation doctor --deep` says which.")
+        complain(f"{files} missing from the store, or damaged, and not in it. Which: {command('doctor', '--deep')}")
         sys.exit(1)
 
 

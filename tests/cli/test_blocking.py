@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from functools import cache
@@ -134,6 +135,25 @@ def test_an_import_takes_down_what_is_on_show_and_undo_brings_it_back(run, parts
     assert uploads.get(picture).status is Status.PUBLISHED
     assert "taken this back already" in run("blocklist", "undo", 1, code=2).stderr
     assert "There is no decision 9." in run("blocklist", "undo", 9, code=2).stderr
+
+
+def test_what_is_printed_to_take_something_back_is_for_the_same_site(instance, indecent, monkeypatch):
+    monkeypatch.chdir(instance.parent)
+
+    def invoke(words):
+        answer = CliRunner().invoke(main, words, catch_exceptions=False)
+        assert answer.exit_code == 0, answer.output
+        return shlex.split(answer.stdout.rpartition(": moderation ")[2])
+
+    undo = invoke(["blocklist", "import", "indecent", "--instance", "instance"])
+    assert undo == ["blocklist", "undo", "1", "--instance", "instance"]
+    invoke(undo)
+    invoke(["--instance", str(instance), "blocklist", "import", "indecent"])
+    undo = invoke(["--instance", str(instance), "blocklist", "withdraw", "3"])
+    assert undo == ["blocklist", "undo", "3", "--instance", str(instance)]
+    invoke(undo)
+    monkeypatch.setenv("MODERATION_INSTANCE", str(instance))
+    assert invoke(["blocklist", "withdraw", "3"]) == ["blocklist", "undo", "4"]
 
 
 def test_pictures_with_little_detail_are_blocked_by_identical_pixels_alone(run, tmp_path):

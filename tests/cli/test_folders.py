@@ -416,6 +416,16 @@ def test_copies_are_moved_and_taken_back(place, pictures):
     assert "Moved 0 pictures back." in run("duplicates", "--take-back", "away/moved.csv").stdout
 
 
+@pytest.mark.parametrize("name", ["it's here; $HOME", "-new\nline \\ 'n", "\udcff\x1b[2J", "snö 雪"])
+def test_a_command_that_is_printed_can_be_copied_into_a_shell(place, pictures, name):
+    run("index", "pictures")
+    moved = run("duplicates", "--move-to", Path(name), "--no-dry-run").stdout
+    said = moved.partition("To take it back: moderation ")[2]
+    shell = subprocess.run(["bash", "-c", f"printf '%s\\0' {said}"], capture_output=True, check=True)
+    words = [os.fsdecode(word) for word in shell.stdout.split(b"\0")[:-1]]
+    assert "Moved 1 picture back." in run(*words).stdout
+
+
 def test_what_cannot_be_moved_or_taken_back_is_told_with_exit_code_two(place, pictures):
     run("index", "pictures")
     os.utime(pictures / "one.jpg", (5, 5))
@@ -433,7 +443,9 @@ def test_what_cannot_be_moved_or_taken_back_is_told_with_exit_code_two(place, pi
 
 
 def test_duplicates_refuses_with_a_sentence(place, pictures):
-    assert "There is no index" in run("duplicates", code=2).stderr
+    made = "moderation index FOLDER --database 'here and '\"'\"'there.sqlite'"
+    said = f"There is no index here and 'there.sqlite. Make one with: {made}"
+    assert said in run("duplicates", "--database", "here and 'there.sqlite", code=2).stderr
     run("index", "pictures")
     assert "--no-dry-run needs --move-to" in run("duplicates", "--no-dry-run", code=2).stderr
     assert "goes alone" in run("duplicates", "--take-back", "x.csv", "--move-to", "y", code=2).stderr
