@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -56,29 +57,41 @@ def create_app(folder: str | os.PathLike[str] | None = None, **settings: object)
 
 
 def migrate(revision: str = "head") -> None:
-    """Bring the current app's database up to the tables of this version, or of an earlier revision."""
+    """Bring the current app's database up to the tables of this version, or of an earlier revision.
+
+    Who finds it up to date only reads. Raises `Refusal` where it is of a later version.
+    """
     if revision != "head" or not _is_up_to_date():
-        _flask_migrate().upgrade(revision=revision)
-    tune()
+        with _flask_migrate() as library:
+            library.upgrade(revision=revision)
+        tune()
 
 
 def migrate_back(revision: str) -> None:
     """Bring the current app's database back to the tables of an earlier revision."""
-    _flask_migrate().downgrade(revision=revision)
+    with _flask_migrate() as library:
+        library.downgrade(revision=revision)
 
 
 def _is_up_to_date() -> bool:
     with db.engine.connect() as connection:
-        return schema.revision(connection) == schema.revisions()[-1]
+        found, known = schema.revision(connection), schema.revisions()
+    if found is not None and found not in known:
+        raise Refusal(f"The database is of a later version of moderation (revision {found}). Please update this one.")
+    return found == known[-1]
 
 
-def _flask_migrate() -> Any:
+@contextmanager
+def _flask_migrate() -> Iterator[Any]:
     """The library, ready for the current app. Loaded here alone: most commands and starts have nothing to migrate."""
     import flask_migrate
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     flask_migrate.Migrate(current_app, db, directory=str(schema.MIGRATIONS), render_as_batch=True)
-    return flask_migrate
+    try:
+        yield flask_migrate
+    except SystemExit as error:  # after a line in the log that says why
+        raise Refusal("The tables of the database cannot be brought to those of this version.") from error
 
 
 def _parts(app: Flask, place: Path) -> Parts:

@@ -1,5 +1,6 @@
 """The migrations make the tables that the models describe, from nothing and back, and two processes at once."""
 
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from moderation.app import create_app, migrate, migrate_back
 from moderation.canonical import canonical
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
+from moderation.errors import Refusal
 from moderation.fingerprint import fingerprint
 from moderation.models import Account, Counter, FingerprintRow, Kind, Match, Picture, Role
 from moderation.replica import bump
@@ -92,6 +94,13 @@ def test_migrating_again_changes_nothing(empty_app):
     assert epochs() == before
 
 
+def test_who_finds_the_database_up_to_date_waits_for_no_writer(app):
+    with db.engine.connect().execution_options(writes=True) as writer, writer.begin():
+        began = time.monotonic()
+        migrate()
+        assert time.monotonic() - began < 5
+
+
 def test_the_lists_begin_at_version_0_each_in_an_epoch_of_its_own(empty_app):
     migrate()
     counters = db.session.scalars(sa.select(Counter).order_by(Counter.name)).all()
@@ -142,6 +151,16 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_app):
     with pytest.raises((sa.exc.OperationalError, sa.exc.ProgrammingError), match="already exists"):
         migrate()
     assert tables() - {"alembic_version"} == {"matches"}
+
+
+def test_a_revision_that_is_not_known_is_refused_with_a_sentence(app):
+    with pytest.raises(Refusal, match="cannot be brought"):
+        migrate_back("9999")
+    with db.engine.connect() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.commit()
+    with pytest.raises(Refusal, match="later version"):
+        migrate()
 
 
 # --- with a site in it --------------------------------------------------------------------

@@ -16,7 +16,7 @@ import click
 
 from .. import accounts
 from ..app import create_app, migrate
-from ..database import db
+from ..database import db, tune
 from ..logs import FORMATS
 from . import Failure, instance_folder, instance_option
 
@@ -39,6 +39,7 @@ def serve(host: str, port: int, workers: int | None, log_format: str | None) -> 
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with app.app_context():
         migrate()
+        tune()
         click.echo(f"Serving {app.instance_path}\nat {url}")
         if not accounts.has_admin():
             click.echo(f"There is no admin yet. Make yourself one: {url}/setup/{_setup_token(app.secret_key)}")

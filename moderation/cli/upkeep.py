@@ -13,7 +13,7 @@ from .. import doctor as examining
 from .. import purging, refingerprinting, restoring
 from ..app import migrate, migrate_back
 from ..context import parts
-from ..database import db
+from ..database import db, tune
 from ..errors import Refusal
 from ..schema import revisions
 from . import instance_option, site, with_app
@@ -76,6 +76,7 @@ def _restore(found: restoring.Backup, replace: bool) -> None:
             restoring.load(parts(), found, step)
         finally:
             migrate()
+    tune()
 
 
 @click.command()
