@@ -1,12 +1,13 @@
 """The commands: `moderation`, with one module for each kind of user."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial, wraps
 from types import ModuleType
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
 import click
 
@@ -35,10 +36,18 @@ COMMANDS = {
 """Each command's module, imported only when it is called: `moderation search` has no need of the web."""
 
 
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""Exit codes: as a shell tells of programs that end by Ctrl-C, or because nobody reads on."""
+
+
 class Failure(click.ClickException):
     """A command could not do what it was asked: the sentence on standard error, and exit code 2."""
 
     exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        with suppress(OSError):  # which may be what has failed
+            super().show(file)
 
 
 P = ParamSpec("P")
@@ -62,6 +71,37 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Refusal as refusal:
             raise Failure(str(refusal)) from refusal
+        except KeyboardInterrupt:
+            click.echo("\nAborted!", err=True)
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            _let_output_go()
+            sys.exit(PIPE_CLOSED)
+        except OSError as error:
+            _let_output_go()
+            where = f"{click.format_filename(error.filename)}: " if error.filename else ""
+            raise Failure(f"{where}{error.strerror or error}.") from error
+        except Exception as error:
+            if not _of_database(error):
+                raise
+            said = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise Failure(f"The database cannot be used: {said.rstrip('.')}.") from error
+
+
+def _of_database(error: Exception) -> bool:
+    """Whether it is SQLAlchemy's. Asked without loading that: most commands on folders never do."""
+    library = sys.modules.get("sqlalchemy")
+    return library is not None and isinstance(error, library.exc.SQLAlchemyError)
+
+
+def _let_output_go() -> None:
+    """What could not be written is given up, or Python would complain of it at the end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _loaded(name: str) -> ModuleType:
