@@ -69,6 +69,9 @@ LATER = 1000
 """Pictures are numbered: those that are uploaded to the furnished site from here on."""
 
 
+LEFT_OUT = "A picture was left out: %s"
+
+
 def furnish(parts: Parts, photos: Path | None) -> None:
     """Give an empty site people and a history: pictures on show, held, refused, taken down, a decision taken back.
 
@@ -114,6 +117,8 @@ def keep_uploading(
             return
         try:
             crowd.upload_something(number)
+        except (Refusal, OSError) as error:
+            log.warning(LEFT_OUT, error)
         except Exception:  # The demo is there to go on.
             log.exception("An upload of the demo failed.")
         finally:
@@ -173,7 +178,7 @@ class _Crowd:
             try:
                 return self.upload(self._new(number))
             except (Refusal, OSError) as error:
-                log.warning("A picture was left out: %s", error)
+                log.warning(LEFT_OUT, error)
         raise Refusal("A hundred pictures in a row could not be used.")
 
     def upload_something(self, turn: int) -> None:

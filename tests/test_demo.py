@@ -134,6 +134,15 @@ def test_photographs_are_taken_from_a_folder_tree_and_what_is_none_is_passed_ove
     assert uploaded() == before + 1
 
 
+def test_a_photograph_that_cannot_be_read_is_a_line_and_no_traceback(furnished, tmp_path, caplog):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    demo.keep_uploading(furnished, photos, Rounds(2))
+    assert [one.message.partition(": ")[0] for one in caplog.records] == ["A picture was left out"] * 2
+    assert [one.exc_info for one in caplog.records] == [None, None]
+
+
 def test_a_folder_without_pictures_is_declined_before_anything_is_made(app, parts, tmp_path):
     with pytest.raises(Refusal, match="no pictures"):
         demo.furnish(parts, tmp_path)
