@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +84,10 @@ def gather(
 )
 @json_option
 def index(folder: Path, database: Path, pages: Path | None, as_json: bool) -> None:
-    """Fingerprint a folder tree. What has not changed since the last time is skipped."""
+    """Fingerprint a folder tree. What has not changed since the last time is skipped.
+
+    Exit code 2 if a file could not be read; the others are in the index.
+    """
     quietly()
     rows = read_pages(pages) if pages else []
     if not folder.is_dir():
@@ -109,14 +113,15 @@ def index(folder: Path, database: Path, pages: Path | None, as_json: bool) -> No
 
     for sentence in sentences:
         complain(plain(sentence))
-    if as_json:
-        return
-    complain_of(unread)
-    fresh = len(plan.changed) + len(plan.unlisted) - len(unread)
-    rest = f"{plan.unchanged} unchanged, {len(plan.gone)} gone, {len(unread)} unreadable"
-    click.echo(f"Indexed {counted(fresh, 'picture', 'pictures')}: {rest}.")
-    if pages:
-        click.echo(f"Remembered {counted(len(found), 'page', 'pages')}.")
+    if not as_json:
+        complain_of(unread)
+        fresh = len(plan.changed) + len(plan.unlisted) - len(unread)
+        rest = f"{plan.unchanged} unchanged, {len(plan.gone)} gone, {len(unread)} unreadable"
+        click.echo(f"Indexed {counted(fresh, 'picture', 'pictures')}: {rest}.")
+        if pages:
+            click.echo(f"Remembered {counted(len(found), 'page', 'pages')}.")
+    if unread:
+        sys.exit(2)
 
 
 @click.command()
