@@ -151,7 +151,7 @@ def test_a_backup_without_all_picture_files_is_written_and_ends_with_1(app, at, 
     answer = run("backup", str(tmp_path / "site.tar"))
     assert answer.exit_code == 1
     assert answer.stdout == f"{tmp_path / 'site.tar'}: 9 rows, 1 picture.\n"
-    assert answer.stderr.startswith("1 picture file is missing from the store, or damaged, and not in it; ")
+    assert answer.stderr.startswith("1 picture file is missing from the store, or damaged, and not in it. Which: ")
     assert "Restored" in run("restore", str(tmp_path / "site.tar"), "--replace").stdout
 
 
