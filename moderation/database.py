@@ -226,12 +226,18 @@ def _compiled(query: sa.Select[Any], dialect: sa.Dialect) -> sa.sql.compiler.SQL
 
 
 def tune() -> None:
-    """Have SQLite look at a sample of its tables, by which it chooses indexes. PostgreSQL does so by itself."""
+    """Have SQLite look at a sample of its tables, by which it chooses indexes. PostgreSQL does so by itself.
+
+    Where somebody is writing, it is left for the next time: no start waits for that.
+    """
     if db.engine.dialect.name == "sqlite":
-        with db.engine.connect().execution_options(writes=True) as connection:
+        with db.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA analysis_limit = 1000")
-            connection.exec_driver_sql("ANALYZE")
-            connection.commit()
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+            with suppress(sa.exc.OperationalError):
+                connection.exec_driver_sql("ANALYZE")
+                connection.commit()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
 
 def vacuum() -> None:

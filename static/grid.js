@@ -33,7 +33,6 @@ async function ask(address, options = {}) {
   const answer = await fetch(address, { ...options, headers: { Accept: "application/json" } }).catch(() => null);
   if (!answer) throw new Unanswered();
   if (answer.status === 204) return null;
-  if (answer.status === 401) throw new Error("You are signed out. Please reload the page and sign in.");
   const said = await answer.json().catch(() => null);
   if (!answer.ok) throw Object.assign(new Error(said?.error || "That did not work. Please try again."), { status: answer.status });
   if (!said) throw new Unanswered(); // it broke off

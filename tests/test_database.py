@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from moderation.app import create_app, migrate
-from moderation.database import db, writing
+from moderation.database import db, tune, writing
 from moderation.fingerprint import Fingerprint
 from moderation.models import Account, Counter, Decision, FingerprintRow, Kind, Role, Status
 from moderation.replica import BLOCKLIST, PICTURES, bump
@@ -39,6 +39,26 @@ def test_every_connection_is_prepared(app, pragma, value):
     for _ in range(2):
         with db.engine.connect() as one, db.engine.connect() as other:
             assert [c.exec_driver_sql(f"PRAGMA {pragma}").scalar() for c in (one, other)] == [value, value]
+
+
+@pytest.mark.only("sqlite")
+def test_taking_stock_waits_for_nobody_who_writes(app):
+    def stock() -> int:
+        with db.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 20_000
+            return int(connection.exec_driver_sql("SELECT count(*) FROM sqlite_stat1").scalar())
+
+    with writing():
+        db.session.add(account("ana"))
+    before = stock()
+    with writing():
+        bump(PICTURES)
+        began = time.monotonic()
+        tune()
+        assert time.monotonic() - began < 5
+    assert stock() == before
+    tune()
+    assert stock() > before
 
 
 @pytest.mark.only("postgresql")
