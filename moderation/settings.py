@@ -17,8 +17,9 @@ from .errors import Refusal
 PREFIX = "MODERATION_"
 """Of environment variables that choose a setting."""
 
-NO_SETTINGS = ("INSTANCE", "PHOTOS")
-"""What such variables say beside: where a site is, and where the tests find photographs."""
+ALIKE = 0.8
+"""From this likeness on a variable's name is a setting's, spelt wrong. Others are not ours: Kubernetes sets
+MODERATION_PORT for a service of that name."""
 
 DEFAULTS = {name: value for name, value in vars(config).items() if name.isupper()}
 
@@ -102,7 +103,7 @@ def read(folder: Path, others: Collection[str] = ()) -> dict[str, Any]:
     in_environment = {}
     for variable, text in os.environ.items():
         name = variable.removeprefix(PREFIX)
-        if name not in (variable, *NO_SETTINGS):
+        if name != variable and difflib.get_close_matches(name, DEFAULTS, 1, ALIKE):
             in_environment[name] = _meant(name, text)
             _check(variable, name, in_environment[name])
     return in_file | in_environment

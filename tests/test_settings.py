@@ -101,8 +101,9 @@ def test_what_cannot_be_a_setting_is_refused_by_name(tmp_path: Path, line: str, 
     assert str(refusal.value).endswith(sentence)
 
 
-def test_a_variable_that_is_no_setting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODERATION_INSTANCE", "elsewhere")
+def test_a_variable_that_is_nearly_a_setting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("INSTANCE", "PHOTOS", "PORT", "PORT_8000_TCP_ADDR", "SERVICE_HOST"):
+        monkeypatch.setenv(f"MODERATION_{name}", "elsewhere")
     assert settings.read(tmp_path) == {}
     monkeypatch.setenv("MODERATION_SIGNUP", "false")
     with pytest.raises(Refusal, match=r"^MODERATION_SIGNUP: there is no such setting. Is SIGN_UP meant\?$"):
