@@ -25,7 +25,7 @@ from .models import (
     Picture,
 )
 from .parts import Parts
-from .pictures import IN_THE_BAR
+from .pictures import IN_THE_BAR, counting
 from .replica import BLOCKLIST, PICTURES, bump
 from .uploads import publish
 
@@ -37,6 +37,7 @@ _OPEN = sa.union_all(  # not one query with "or", which would go through all app
     _DOWN.where(Appeal.decision_id.is_(None)),
     _DOWN.where(Appeal.decision_id.in_(sa.select(Decision.id).where(Decision.undone.is_not(None)))),
 )
+_NUMBER_OPEN, _IN_THE_BAR = (counting(_OPEN, most) for most in (None, IN_THE_BAR))
 
 
 def may_ask(picture: Picture, window: timedelta) -> bool:
@@ -80,10 +81,9 @@ def waiting(limit: int) -> Sequence[Appeal]:
     return db.session.scalars(wanted.order_by(Appeal.id).limit(limit)).all()
 
 
-def number_waiting(most: int | None = IN_THE_BAR) -> int:
-    """How many those are, counted no further than that."""
-    some = _OPEN.limit(most).subquery()
-    return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+def number_waiting(all_: bool = False) -> int:
+    """How many those are, up to `IN_THE_BAR` unless it is to be all."""
+    return db.session.scalar(_NUMBER_OPEN if all_ else _IN_THE_BAR) or 0
 
 
 def cause(appeal: Appeal) -> Entry | None:

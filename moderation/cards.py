@@ -32,7 +32,12 @@ ORDERS = {"newest": "Newest first", "closest": "Closest match first", "copies": 
 
 A_DAY = timedelta(hours=24)
 
+# Made once: open grids ask for these every second.
 _LATEST = sa.select(Picture.id).where(*SHOWS["undecided"]).order_by(Picture.id.desc()).limit(WINDOW)
+_SHOWN = sa.select(Picture).where(Picture.id.in_(sa.bindparam("ids", expanding=True))).options(*FOR_CARDS)
+_UPLOADS = sa.select(Picture.member_id, Picture.id, Picture.created).where(
+    Picture.member_id.in_(sa.bindparam("members", expanding=True)), Picture.created > sa.bindparam("first")
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def page(
     elif order == "copies":
         leads.sort(key=lambda id_: (-len(stacks[id_]), -id_))
     shown = leads[:size]
-    found = db.session.scalars(sa.select(Picture).where(Picture.id.in_(shown)).options(*FOR_CARDS))
+    found = db.session.scalars(_SHOWN, {"ids": shown})
     by_id = {picture.id: picture for picture in found}
     cards = _complete([Card(by_id[id_], stacks[id_]) for id_ in shown if id_ in by_id])
     more = len(leads) - len(shown)
@@ -131,7 +136,8 @@ def _stacks(coded: Coded, ids: Sequence[int]) -> dict[int, list[int]]:
 
 def _copies(coded: Coded, places: npt.NDArray[np.int64]) -> dict[int, list[int]]:
     """By picture, of those at these places, the pictures after it that are copies of it; of those that have any."""
-    first, second = np.nonzero(np.bitwise_count(coded.dhash[places, None] ^ coded.dhash) <= SAME.dhash)
+    near = np.bitwise_count(coded.dhash[places, None] ^ coded.dhash) <= SAME.dhash
+    first, second = np.divmod(np.flatnonzero(near), near.shape[1])  # ten times as fast as `nonzero` of two dimensions
     first = places[first]
     same = (second > first) & (distance(coded.phash[first], coded.phash[second]) <= SAME.phash)
     found: dict[int, list[int]] = {}
@@ -153,10 +159,8 @@ def _complete(found: Sequence[Card]) -> Sequence[Card]:
     if not members:
         return found
     first = min(card.picture.created for card in found) - A_DAY
-    uploads = sa.select(Picture.member_id, Picture.id, Picture.created)
-    uploads = uploads.where(Picture.member_id.in_(members), Picture.created > first)
     by_member: dict[int, list[tuple[int, datetime]]] = {}
-    for member_id, id_, created in db.session.execute(uploads):
+    for member_id, id_, created in db.session.execute(_UPLOADS, {"members": list(members), "first": first}):
         by_member.setdefault(member_id, []).append((id_, created))
 
     def number(picture: Picture) -> int:

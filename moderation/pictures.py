@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
@@ -66,15 +67,20 @@ _CHANGED = (
     .order_by(Picture.version, Picture.id)
     .limit(sa.bindparam("limit"))
 )
+
+
+def counting(those: sa.Select[Any] | sa.CompoundSelect[Any], most: int | None) -> sa.Select[Any]:
+    """How many those are, counted no further than that."""
+    return sa.select(sa.func.count()).select_from(those.limit(most).subquery())
+
+
 _COUNTS = sa.select(
     *(
-        sa.select(sa.func.count())
-        .select_from(sa.select(Picture.id).where(*SHOWS[show]).limit(COUNTED).subquery())
-        .scalar_subquery()
-        .label(show)
+        counting(sa.select(Picture.id).where(*SHOWS[show]), COUNTED).scalar_subquery().label(show)
         for show in _COUNTED_SHOWS
     )
 )
+_HELD = counting(sa.select(Picture.id).where(*SHOWS["held"]), IN_THE_BAR)
 
 
 def find(picture_id: int) -> Picture | None:
@@ -153,8 +159,7 @@ def held(limit: int) -> Sequence[Picture]:
 
 def number_held() -> int:
     """How many those are, up to `IN_THE_BAR`."""
-    some = sa.select(Picture.id).filter_by(status=Status.HELD).limit(IN_THE_BAR).subquery()
-    return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    return db.session.scalar(_HELD) or 0
 
 
 def nearest(of: Sequence[Picture]) -> dict[int, Match]:

@@ -43,11 +43,14 @@ def begin(account: Account, lifetime: Lifetime) -> str:
     return secret
 
 
+# Made once: every request asks.
+_CURRENT = sa.select(SignIn).where(SignIn.hash == sa.bindparam("hash")).options(joinedload(SignIn.account))
+
+
 def current(secret: str, lifetime: Lifetime, doing: bool) -> Account | None:
     """Who shows that secret, if still signed in. `doing` is whether the person does something, or just a page that is
     open."""
-    found = sa.select(SignIn).filter_by(hash=_hash(secret)).options(joinedload(SignIn.account))
-    row = db.session.scalars(found).first()
+    row = db.session.scalars(_CURRENT, {"hash": _hash(secret)}).first()
     moment = now()
     if row is None or row.seen < moment - lifetime.idle or row.created < moment - lifetime.most:
         return None

@@ -37,6 +37,7 @@ from . import (
     moderator,
     words,
 )
+from .faces import shown
 from .given import Asked, Id
 from .session import LocalHttpCookies, sign_in_manager
 
@@ -78,7 +79,7 @@ def init_app(app: Flask) -> None:
     access.init_app(app)
     app.url_defaults(_static_version)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= words.FILTERS
+    app.jinja_env.filters |= words.FILTERS | {"shown": shown}
     app.jinja_env.globals |= {
         "Role": Role,
         "low_detail": LOW_DETAIL,

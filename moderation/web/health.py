@@ -132,7 +132,7 @@ class _State:
 
         return {
             "near match": number(sa.select(Picture.id).filter_by(status=Status.HELD)),
-            "appeal": number_waiting(None),
+            "appeal": number_waiting(all_=True),
             "check": number(sa.select(Picture.id).filter_by(status=Status.PENDING)),
             "sweep": number(sa.select(Decision.id).where(Decision.lease.is_not(None))),
             "overdue": number(sa.select(Picture.id).where(Picture.status == Status.PENDING, Picture.lease < now())),

@@ -1,12 +1,10 @@
 """The moderators' console: the live grid, one picture, the history."""
 
 from collections.abc import Collection
-from typing import Any
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf.csrf import generate_csrf
 
 from .. import accounts, appeals, cards, claims, decisions, escalation, pictures, replica, review, sweeping
 from ..blocklist import unpack
@@ -18,6 +16,7 @@ from ..reach import Reach, reach
 from ..similar import similar
 from .answers import back, wants_json
 from .exports import export
+from .faces import shown
 from .session import only
 
 bp = Blueprint("moderator", __name__, url_prefix="/review")
@@ -89,7 +88,7 @@ def changes() -> ResponseReturnValue:
                 "status": card.picture.status,
                 "member": card.picture.member.name,
                 "copies": card.copies,
-                "html": _card(card),
+                "html": shown(card),
             }
             for card in cards.cards(parts(), found, moment)
         ],
@@ -238,19 +237,13 @@ def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
         # What lay on the card as a copy, and was not decided with it, gets a card of its own.
         left = pictures.undecided(request.form.getlist("copy", type=int)) if decision.undone is None else []
         return {
-            "card": _card(cards.cards(parts(), [found])[0]) if found else "",
-            "left": {card.picture.id: _card(card) for card in cards.stacked(parts(), left)},
+            "card": shown(cards.cards(parts(), [found])[0]) if found else "",
+            "left": {card.picture.id: shown(card) for card in cards.stacked(parts(), left)},
             "decision": decision.id,
             "said": sentence,
         }
     flash(sentence, "undone" if decision.undone else f"undo:{decision.id}")
     return redirect(back(url_for("moderator.grid")))
-
-
-def _card(card: cards.Card) -> str:
-    # Without Flask's context, which takes as long to make as a card: what a card needs is global.
-    template: Any = current_app.jinja_env.get_template("moderator/_card.html").module
-    return str(template.show(card, generate_csrf()))
 
 
 def _chosen(name: str, among: Collection[str], usual: str) -> str:

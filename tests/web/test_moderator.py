@@ -58,6 +58,33 @@ def test_approving_takes_a_picture_off_the_grid_and_leaves_it_on_show(
     assert status(number) is Status.PUBLISHED
 
 
+def test_a_card_is_kept_for_all_grids_and_has_what_is_each_ones_own(
+    sign_in: Callable, arrive: Callable, draw: Callable
+) -> None:
+    number = arrive(draw(1))
+    ana, ben = sign_in("ana", Role.MODERATOR), sign_in("ben", Role.MODERATOR)
+    ana.post("/review/shield", level=1)
+
+    def card(page: str) -> str:
+        return page[page.index("<article") : page.index("</article>")]
+
+    def sent(field: str, page: str) -> set[str]:
+        return set(re.findall(rf'name="{field}" value="([^"]*)"', card(page)))
+
+    pages = [(one, one.get(path).text) for path in ("/review/", "/review/?show=all&member=") for one in (ana, ben)]
+    for one, page in pages:
+        assert "\0" not in page
+        assert sent("csrf_token", page) == set(re.findall('"csrf_token" value="([^"]+)"', page))
+        assert f"level={1 if one is ana else 3}" in card(page)
+    assert len(set.union(*(sent("csrf_token", page) for _, page in pages))) == 2
+    assert [sent("back", page) for _, page in pages[1:3]] == [{"/review/?"}, {"/review/?show=all&amp;member="}]
+
+    arrive(near_copy(draw(1)))
+    assert "2 copies" in card(ben.get("/review/").text)  # as it is now, not as it was kept
+    again = ben.post(f"/review/pictures/{number + 1}/mark", json=True)
+    assert "Indecent" in again.json["card"]
+
+
 def test_the_slower_of_two_moderators_is_told_who_decided_what(
     sign_in: Callable, arrive: Callable, draw: Callable
 ) -> None:
