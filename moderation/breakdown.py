@@ -4,15 +4,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from itertools import pairwise
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 
-from .counting import Period, Since, count_if, numbers, unordered, within
+from .counting import Period, Since, bounds, count_if, unordered, within
 from .database import db, in_parts
 from .matching import Verdict
 from .models import DOWN, Account, Check, Decision, Entry, Kind, Match, Occasion, Picture, Status
 from .views import labels
+
+COLUMNS = 100
+"""Numbers that one query asks for at most."""
 
 
 @dataclass(frozen=True)
@@ -100,19 +106,36 @@ def per_day(since: Since, until: datetime) -> list[Day]:
     down = {(row[0], row[1]): row[2] for row in db.session.execute(counted.group_by(day, Picture.status))}
     earliest = None if since else db.session.scalar(sa.select(sa.func.min(Picture.created)))
     dates = _dates(since, until, [earliest.astimezone(UTC).date()] if earliest else ())
-    # Each day is a stretch of an index, where SQLite begins at the first bound that it is given.
-    uploads = numbers(
-        [sa.select(sa.func.count()).where(within(Picture, _day(one)), within(Picture, since)) for one in dates]
-    )
+    midnights = [datetime.combine(one, time(), UTC) for one in (*dates, until.astimezone(UTC).date() + timedelta(1))]
+    period = bounds(since)
+    edges = [min(max(midnight, period.start), period.end) for midnight in midnights]
+    uploads = [
+        number
+        for first in range(0, len(dates), COLUMNS)
+        for number in _between(tuple(edges[first : first + COLUMNS + 1]))
+    ]
     return [
         Day(one, number, down.get((one, Status.REFUSED), 0), down.get((one, Status.REMOVED), 0))
         for one, number in zip(dates, uploads, strict=True)
     ]
 
 
-def _day(day: date) -> Period:
-    begun = datetime.combine(day, time(), UTC)
-    return Period(begun, begun + timedelta(1))
+def _between(edges: Sequence[datetime]) -> Sequence[int]:
+    """How many pictures were uploaded from each of these moments to the next. Each stretch is one of an index."""
+    row = db.session.execute(_stretches(len(edges) - 1), {f"edge{place}": edge for place, edge in enumerate(edges)})
+    return tuple(row.one())
+
+
+@cache
+def _stretches(number: int) -> sa.Select[Any]:
+    edges = [sa.bindparam(f"edge{place}", type_=Picture.created.type) for place in range(number + 1)]
+    counted = sa.select(sa.func.count())
+    return sa.select(
+        *(
+            counted.where(Picture.created >= begin, Picture.created < end).scalar_subquery()
+            for begin, end in pairwise(edges)
+        )
+    )
 
 
 def stopped_per_day(since: Since, until: datetime) -> list[Stopped]:
@@ -138,17 +161,36 @@ def _dates(since: Since, until: datetime, found: Iterable[date]) -> list[date]:
     return [first + timedelta(number) for number in range((last - first).days + 1)]
 
 
+_SPLIT = (Verdict.REFUSE, Verdict.HOLD, Verdict.PUBLISH)
+_RECORDED = sa.select(
+    *(sa.select(sa.func.max(Match.dhash)).where(Match.verdict == verdict).scalar_subquery() for verdict in _SPLIT)
+)
+
+
+@cache
+def _at_each(bars: int) -> sa.Select[Any]:
+    """How many matches of a period led to what, at each of so many distances.
+
+    Each is a stretch of an index; to group them, a database would sort them first.
+    """
+    start, end = (sa.bindparam(name, type_=Match.created.type) for name in Period._fields)
+    counted = sa.select(sa.func.count()).where(Match.created >= start, Match.created < end)
+    return sa.select(
+        *(
+            counted.where(Match.verdict == verdict, Match.dhash == bits).scalar_subquery()
+            for bits in range(bars)
+            for verdict in _SPLIT
+        )
+    )
+
+
 def distances(since: Since, widest: int) -> Distances:
     """Every distance from 0 to the widest that is recorded, or was while another setting held."""
-    split = (Verdict.REFUSE, Verdict.HOLD, Verdict.PUBLISH)
-    recorded = numbers([sa.select(sa.func.max(Match.dhash)).where(Match.verdict == verdict) for verdict in split])
+    recorded = (number or 0 for number in db.session.execute(_RECORDED).one())
     bars = range(max(widest, *recorded) + 1)
-    # Each is a stretch of an index; to group them, a database would sort them first.
-    of_that_time = sa.select(sa.func.count()).where(within(Match, since))
-    counted = numbers(
-        [of_that_time.where(Match.verdict == verdict, Match.dhash == bits) for bits in bars for verdict in split]
-    )
-    by_bits = [Distance(bits, *counted[bits * len(split) :][: len(split)]) for bits in bars]
+    period = bounds(since)
+    counted = db.session.execute(_at_each(len(bars)), period._asdict()).one()
+    by_bits = [Distance(bits, *counted[bits * len(_SPLIT) :][: len(_SPLIT)]) for bits in bars]
     while len(by_bits) > widest + 1 and not any(astuple(by_bits[-1])[1:]):
         by_bits.pop()
     checks, without = db.session.execute(

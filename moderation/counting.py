@@ -1,6 +1,5 @@
 """What the statistics' queries share: periods, and counting such that a database goes through little."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -17,8 +16,7 @@ class Period(NamedTuple):
     end: datetime
 
 
-COLUMNS = 100
-"""Numbers that one query asks for at most."""
+EVER = Period(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 Since = datetime | Period | None
 """From when on something is counted, or in which period; None for all there ever was."""
@@ -34,6 +32,11 @@ def before(since: datetime, moment: datetime) -> Period:
     return Period(since - (moment - since), since)
 
 
+def bounds(since: Since) -> Period:
+    """The same as a period with both its ends, for statements that are made once for any."""
+    return since if isinstance(since, Period) else EVER._replace(start=since) if since else EVER
+
+
 def within(kind: type[Check | Match | Picture | Decision | Appeal], since: Since) -> sa.ColumnElement[bool]:
     """Whether it was made in that time."""
     if isinstance(since, Period):
@@ -45,15 +48,6 @@ def unordered(column: Any) -> sa.ColumnElement[int]:
     """The column as no index has it in order: the database begins with the rows that are asked for, and groups those,
     in place of going through all rows group by group."""
     return cast("sa.ColumnElement[int]", column + sa.literal_column("0"))
-
-
-def numbers(queries: Sequence[sa.Select[*tuple[Any, ...]]]) -> list[int]:
-    """The one number that each of these queries finds, or 0: many asked for at once."""
-    found: list[int] = []
-    for start in range(0, len(queries), COLUMNS):
-        asked = (query.scalar_subquery() for query in queries[start : start + COLUMNS])
-        found += [number or 0 for number in db.session.execute(sa.select(*asked)).one()]
-    return found
 
 
 def count(query: sa.Select[Any]) -> int:

@@ -7,6 +7,7 @@ and letters are the style sheet's.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import TypeVar
 
 from markupsafe import Markup, escape
@@ -301,7 +302,10 @@ def _part(number: float, of: int) -> float:
 def _tag(name: str, *inside: str, **attributes: object) -> Markup:
     """An element. What is not markup is escaped; an underscore in an attribute's name is a dash, at its end nothing."""
     # Joined as plain strings, each escaped by itself: a page has thousands of them.
-    written = "".join(
-        f' {key.removesuffix("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items()
-    )
+    written = "".join([f'{_begun(key)}{escape(value)}"' for key, value in attributes.items()])
     return Markup(f"<{name}{written}>{''.join(map(escape, inside))}</{name}>")  # noqa: S704
+
+
+@cache
+def _begun(key: str) -> str:
+    return f' {key.removesuffix("_").replace("_", "-")}="'
