@@ -194,7 +194,7 @@ def distances(since: Since, widest: int) -> Distances:
     while len(by_bits) > widest + 1 and not any(astuple(by_bits[-1])[1:]):
         by_bits.pop()
     checks, without = db.session.execute(
-        sa.select(sa.func.count(Check.id), count_if(Check.candidates == 0)).where(
+        sa.select(sa.func.count(), count_if(Check.candidates == 0)).where(
             Check.failure.is_(None), within(Check, since)
         )
     ).one()
@@ -276,7 +276,7 @@ def people(search: str, after: str, limit: int) -> list[Person]:
     own = (
         sa.select(
             Picture.member_id,
-            sa.func.count(Picture.id).label("uploads"),
+            sa.func.count().label("uploads"),
             count_if(Picture.status == Status.REFUSED).label("refused"),
             count_if(Picture.status == Status.REMOVED).label("removed"),
         )

@@ -37,7 +37,7 @@ def what_if(since: Since, policy: Policy, other: Policy) -> WhatIf:
     Exact as far as candidates were recorded: within the other policy's `widest` and `candidate` as they were then.
     """
     wanted = Check.occasion == Occasion.UPLOAD, Check.failure.is_(None), within(Check, since)
-    checked = db.session.scalar(sa.select(sa.func.count(Check.id)).where(*wanted)) or 0
+    checked = db.session.scalar(sa.select(sa.func.count()).where(*wanted)) or 0
     verdicts = []
     for picture_id, hits, fine in _recorded(wanted):
         before, after = decide(hits, policy)[0], decide(hits, other)[0]
