@@ -326,12 +326,24 @@ def not_restored(decision_id: int) -> list[str]:
     """What a decision that was taken back has taken from show, that nothing else forbids, and that did not return."""
     blocked = sa.select(FingerprintRow.pixels).join(Entry, Entry.fingerprint_id == FingerprintRow.id)
     covered = {families()[pixels] for pixels in db.session.scalars(blocked.where(Entry.withdrawn.is_(None)))}
-    taken = sa.select(Picture).join(Action, Action.picture_id == Picture.id)
-    taken = taken.where(Action.decision_id == decision_id, Action.decides, Action.before == Status.PUBLISHED)
+    taken = sa.select(Action).where(Action.decision_id == decision_id, Action.decides)
     return [
         f"picture {picture.id} is {picture.status}"
-        for picture in db.session.scalars(taken.where(Picture.decision_id.is_(None)))
-        if families()[picture.fingerprint.pixels] not in covered
+        for action in db.session.scalars(taken)
+        if (picture := action.picture).decision_id is None
+        and _stood(action) is Status.PUBLISHED
+        and families()[picture.fingerprint.pixels] not in covered
         # Its member may have another by now.
         and picture.status not in (Status.PUBLISHED, Status.REPLACED)
     ]
+
+
+def _stood(action: Action) -> Status:
+    """How the picture was before, and before decisions that have been taken back meanwhile: what was refused at the
+    door, and came on show by an approval alone, goes back to being refused.
+    """
+    before = db.session.get(Decision, action.before_decision_id) if action.before_decision_id else None
+    if before is None or before.undone is None:
+        return action.before
+    (earlier,) = (one for one in before.actions if one.picture_id == action.picture_id and one.decides)
+    return _stood(earlier)
