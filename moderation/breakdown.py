@@ -194,9 +194,7 @@ def distances(since: Since, widest: int) -> Distances:
     while len(by_bits) > widest + 1 and not any(astuple(by_bits[-1])[1:]):
         by_bits.pop()
     checks, without = db.session.execute(
-        sa.select(sa.func.count(), count_if(Check.candidates == 0)).where(
-            Check.failure.is_(None), within(Check, since)
-        )
+        sa.select(sa.func.count(), count_if(Check.candidates == 0)).where(Check.failure.is_(None), within(Check, since))
     ).one()
     return Distances(by_bits, checks, without)
 

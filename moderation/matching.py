@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -186,6 +187,9 @@ def verified(hit: Hit, blocked: Fingerprint, asked: Fingerprint) -> Hit:
 
 _ONE_KIND = np.zeros(len(COMPARABLE), np.int64)
 
+BATCH = 4_096
+"""So many fingerprints are made ready together."""
+
 ROOM = 4_096
 """So many rows may be of dropped fingerprints, and twice as many as there are others, before they are cleared away."""
 
@@ -200,7 +204,7 @@ class Matcher:
     def __init__(
         self, make: Callable[[], Engine], kinds: npt.NDArray[np.int64] = _ONE_KIND, known_are_uploads: bool = False
     ) -> None:
-        self._kinds = kinds
+        self._kinds = kinds.astype(np.uint8)  # of millions of rows at once
         self._swapped = known_are_uploads
         self._make = make
         comparable = COMPARABLE.T if known_are_uploads else COMPARABLE
@@ -231,10 +235,22 @@ class Matcher:
         """Add fingerprints, each in place of the one with its id, if there is one.
 
         A weak fingerprint is found by its hashes only if `weak_by_hash`, otherwise by identical pixels alone. One that
-        is known as it is costs nothing: a picture comes again with every change of its state.
+        is known as it is costs nothing: a picture comes again with every change of its state. Where getting them ends
+        in an error, those that came before are known.
         """
-        latest = {id_: one for id_, one in dict(known).items() if not self._has(id_, one)}
-        for id_ in latest:
+        first, coming = len(self._owner), iter(known)
+        try:
+            # A batch at a time: of a million, what they are read from would take more memory than what is kept.
+            while batch := dict(islice(coming, BATCH)):
+                self._store(batch, weak_by_hash)
+        finally:
+            self._index(first)
+        if self._dropped > ROOM + 2 * (len(self._owner) - self._dropped):
+            self._clear_away()
+
+    def _store(self, known: dict[int, Fingerprint], weak_by_hash: bool) -> None:
+        latest = {id_: one for id_, one in known.items() if not self._has(id_, one)}
+        for id_ in latest.keys() & self._pixels.keys():
             self.drop(id_)
         coded = [(id_, one) for id_, one in latest.items() if weak_by_hash or not one.weak]
         if coded:
@@ -248,7 +264,6 @@ class Matcher:
             self._box.extend(views["box"])
             self._phash.extend(views["phash"])
             self._weak.extend(np.repeat([one.weak for _, one in coded], counts))
-            self._index(first)
             ends = (first + np.cumsum(counts)).tolist()
             for (id_, _), count, end in zip(coded, counts, ends, strict=True):
                 self._rows[id_] = range(end - count, end)
@@ -260,8 +275,6 @@ class Matcher:
                     same.add(id_)
                 elif same != id_:
                     self._by_pixels[one.pixels] = {same, id_}
-        if self._dropped > ROOM + 2 * (len(self._owner) - self._dropped):
-            self._clear_away()
 
     def _has(self, id_: int, one: Fingerprint) -> bool:
         rows = self._rows.get(id_)

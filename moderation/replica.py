@@ -1,7 +1,7 @@
 """A versioned list in the database, and a process's copy of it that catches up before it is asked."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from .database import db, glance
 from .fingerprint import Fingerprint
-from .matching import Hit, Matcher, Policy
+from .matching import BATCH, Hit, Matcher, Policy
 from .models import Counter
 
 BLOCKLIST = "blocklist"
@@ -99,6 +99,8 @@ class Replica:
             epoch, version = connection.execute(_NOW, {"list": self.counter}).one()
             if epoch != self._epoch:
                 self._matcher, self._version = self._make(), -1
+            if self._version < 0:
+                connection = connection.execution_options(yield_per=BATCH)  # or a driver would have all rows at once
             if version != self._version:
                 # Rows above the version just read are the next look's: they may not be all of that version.
                 self._apply(self._changes(connection, self._version, version))
@@ -109,10 +111,11 @@ class Replica:
         raise NotImplementedError
 
     def _apply(self, changes: Iterable[Change]) -> None:
-        here = []
-        for change in changes:
-            if change.fingerprint is None:
-                self._matcher.drop(change.id)
-            else:
-                here.append((change.id, change.fingerprint))
-        self._matcher.put(here, self.weak_by_hash)
+        def here() -> Iterator[tuple[int, Fingerprint]]:
+            for change in changes:
+                if change.fingerprint is None:
+                    self._matcher.drop(change.id)
+                else:
+                    yield change.id, change.fingerprint
+
+        self._matcher.put(here(), self.weak_by_hash)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -368,6 +369,39 @@ def test_what_is_put_again_is_found_as_it_is_now_and_not_as_it_was(matcher):
     assert matcher.near(known((0, 0), pixels=b"a" * 32), POLICY) == []
     assert [one.id for one in matcher.near(known((bits(40), 0)), POLICY)] == [1]
     assert len(matcher) == 1
+
+
+def test_of_a_long_list_no_more_than_a_batch_is_held_that_is_not_kept(matcher, monkeypatch):
+    monkeypatch.setattr(matching, "BATCH", 10)
+    alive: weakref.WeakSet[Fingerprint] = weakref.WeakSet()
+
+    def coming() -> Iterator[tuple[int, Fingerprint]]:
+        for id_ in range(100):
+            alive.add(one := known((0x1F * id_, id_)))
+            yield id_, one
+            assert len(alive) <= 2 * matching.BATCH
+
+    matcher.put(coming(), weak_by_hash=False)
+    assert len(matcher) == 100
+    assert found(matcher.near(known((0x1F * 42, 42)), Policy()))[0] == (42, 0, 0)
+
+
+def test_what_came_before_an_error_is_known_and_the_whole_list_can_be_put_again(matcher, monkeypatch):
+    monkeypatch.setattr(matching, "BATCH", 10)
+    prints = [(id_, known((id_, 6 * id_))) for id_ in range(40)]
+
+    def coming() -> Iterator[tuple[int, Fingerprint]]:
+        yield from prints[:25]
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        matcher.put(coming(), weak_by_hash=False)
+    for _ in range(2):
+        there = {id_ for id_, one in prints if id_ in matcher}
+        for id_, one in prints:
+            assert (id_ in [hit.id for hit in matcher.near(one, Policy())]) == (id_ in there)
+        matcher.put(prints, weak_by_hash=False)
+    assert (len(there), len(matcher)) == (40, 40)
 
 
 def test_of_one_fingerprint_put_twice_at_once_the_later_counts(matcher):
