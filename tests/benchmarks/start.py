@@ -1,4 +1,4 @@
-"""How long a worker takes from its start to its first answer, and what one more look costs when something has changed.
+"""How long a worker takes from its start to its first answer, in how much memory, and what one more look costs.
 
 python -m tests.benchmarks start --photos DIR
 """
@@ -35,12 +35,16 @@ from pathlib import Path
 from moderation.app import create_app
 from moderation.context import parts
 app = create_app(Path(sys.argv[1]), TESTING=True)
+from moderation.memory import keep_memory
+from tests.benchmarks.machine import held
 from tests.benchmarks.start import asked
+keep_memory()
 with app.app_context():
     print_ = asked(Path(sys.argv[2]))
+    before = held()
     started = time.perf_counter()
     hits = parts().blocklist.near(print_, parts().policy)
-    print(len(hits), time.perf_counter() - started)
+    print(len(hits), time.perf_counter() - started, held() - before)
 """
 """A worker of its own, to its first answer."""
 
@@ -55,9 +59,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     paths = photos.spread(photos.files(wanted.photos), 100)
     print(heading(), end="\n\n")
     print(
-        "| entries | codes | read and ready, s | to reach | | nothing changed, ms | one entry of another process, ms |"
+        "| entries | codes | read and ready, s | to reach | | in memory, MB | nothing changed, ms "
+        "| one entry of another process, ms |"
     )
-    print("| --: | --: | --: | --: | :-- | --: | --: |", flush=True)
+    print("| --: | --: | --: | --: | :-- | --: | --: | --: |", flush=True)
     rows = [measure(paths, entries, wanted.rounds) for entries in wanted.entries]
     well = max(row["unchanged"] for row in rows) <= UNCHANGED
     print(f"\nAsking when nothing has changed costs at most {UNCHANGED} ms: {reached(well)}.")
@@ -70,7 +75,7 @@ def measure(paths: Sequence[Path], entries: int, rounds: int) -> dict[str, float
     with tempfile.TemporaryDirectory(prefix="moderation-benchmark-") as place, site(Path(place)):
         fill(entries - 1, prints, np.random.default_rng(1))
         block(prints[:1])
-        seconds = [_ready(Path(place), paths[0]) for _ in range(rounds)]
+        started_anew = [_ready(Path(place), paths[0]) for _ in range(rounds)]
         blocklist = parts().blocklist
         blocklist.near(prints[0], parts().policy)
         codes = len(blocklist._matcher._owner)
@@ -83,18 +88,19 @@ def measure(paths: Sequence[Path], entries: int, rounds: int) -> dict[str, float
             started = time.perf_counter()
             blocklist.catch_up()
             changed.append((time.perf_counter() - started) * 1000)
-    ready = statistics.median(seconds)
+    ready, megabytes = (statistics.median(each) for each in zip(*started_anew, strict=True))
     target = SIZES.get(entries)
     row = {
         "entries": entries,
         "codes": codes,
         "ready": ready,
+        "megabytes": megabytes,
         "unchanged": statistics.median(unchanged),
         "changed": statistics.median(changed),
     }
     print(
         f"| {entries:,} | {codes:,} | {ready:.2f} | {target or ''} | {reached(ready <= target) if target else ''} "
-        f"| {row['unchanged']:.3f} | {row['changed']:.2f} |",
+        f"| {megabytes:.0f} | {row['unchanged']:.3f} | {row['changed']:.2f} |",
         flush=True,
     )
     return row
@@ -104,12 +110,13 @@ def asked(path: Path) -> object:
     return fingerprint(canonical(path.read_bytes()))
 
 
-def _ready(place: Path, picture: Path) -> float:
+def _ready(place: Path, picture: Path) -> tuple[float, float]:
+    """Seconds until a worker has answered, and the megabytes of its copy of the list."""
     words = [sys.executable, "-c", WORKER, str(place), str(picture)]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split()
     if said[0] == "0":
         raise SystemExit("The worker did not find the blocked picture.")
-    return float(said[1])
+    return float(said[1]), float(said[2])
 
 
 if __name__ == "__main__":

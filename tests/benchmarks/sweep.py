@@ -28,7 +28,7 @@ from moderation.views import VIEW
 
 from . import photos
 from .attacks import saved
-from .machine import heading, reached
+from .machine import heading, held, reached
 from .site import BATCH, site, with_other_codes
 
 RETURNS, DONE, SIMILAR = 0.5, 5.0, 0.2
@@ -47,17 +47,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(heading(), end="\n\n")
     with tempfile.TemporaryDirectory(prefix="moderation-benchmark-") as place, site(Path(place)):
         codes = show(wanted.pictures, prints)
-        started = time.perf_counter()
+        before, started = held(), time.perf_counter()
         len(parts().on_show)
         read = time.perf_counter() - started
+        megabytes = held() - before
         returned, ended, similar = measure(paths[: wanted.marks])
     figures = {
         "read": read,
+        "megabytes": megabytes,
         "returns": statistics.median(returned),
         "done": statistics.median(ended),
         "similar": statistics.median(similar),
     }
-    print(f"{wanted.pictures:,} pictures on show, {codes:,} codes, read by a worker in {read:.1f} s.\n")
+    print(
+        f"{wanted.pictures:,} pictures on show, {codes:,} codes, read in {read:.1f} s, {megabytes:.0f} MB in memory.\n"
+    )
     print("| | p50, s | slowest, s | to reach | |")
     print("| :-- | --: | --: | --: | :-- |")
     for name, seconds, target in (
