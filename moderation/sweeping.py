@@ -52,6 +52,7 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
     decision = db.session.get_one(Decision, decision_id)
     if decision.lease is None:
         return
+    undone = decision.undone
     found: dict[int, list[tuple[Verdict, Entry]]] = {}
     for entry in (*decision.entries, *decision.withdrawals):
         if entry.withdrawn:
@@ -71,7 +72,7 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
         with writing(), db.session.no_autoflush:  # what changes is written at the end, for all of them at once
             version = bump(PICTURES)
             decision = db.session.get_one(Decision, decision_id)
-            if decision.lease is None:  # finished by another process, or taken back
+            if decision.lease is None or decision.undone != undone:  # finished by another process, or taken back
                 return
             moved = _move(decision, {id_: found[id_] for id_ in ids[start : start + BATCH]}, version)
             # Broken off here, it is another's to go on with.

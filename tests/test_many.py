@@ -14,7 +14,7 @@ from moderation.canonical import canonical
 from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint, blocked_views, fingerprint
 from moderation.matching import Zone
-from moderation.models import Decision, Exemption, Picture, Role, Status
+from moderation.models import Account, Decision, Exemption, Picture, Role, Status
 from moderation.reach import plan, reach
 from moderation.replica import PICTURES, bump
 from moderation.whatif import what_if
@@ -33,9 +33,21 @@ class Crash(BaseException):
     """As when the process is killed: nothing that catches exceptions catches it."""
 
 
+def die(*_given: object) -> None:
+    raise Crash
+
+
 @pytest.fixture
 def ana(person: Callable[..., int]) -> int:
     return person("ana", Role.MODERATOR)
+
+
+@pytest.fixture
+def entrusted(person: Callable[..., int]) -> int:
+    id_ = person("eve", Role.MODERATOR)
+    with writing():
+        db.session.get_one(Account, id_).entrusted = True
+    return id_
 
 
 @pytest.fixture
@@ -161,9 +173,6 @@ def test_between_the_batches_of_a_sweep_others_write(parts, another_process, arr
 def test_a_sweep_that_breaks_off_between_batches_is_finished_by_another_process(
     parts, another_process, ana, copies, pauses
 ):
-    def die() -> None:
-        raise Crash
-
     pauses(die)
     with pytest.raises(Crash):
         review.mark(dataclasses.replace(parts, lease=OUT), copies[0], ana, None)
@@ -194,6 +203,29 @@ def test_what_is_decided_between_the_batches_of_a_sweep_stands(parts, another_pr
     pauses(spare)
     review.mark(parts, copies[0], ana, None)
     assert statuses(copies) == [REMOVED] * 4 + [PUBLISHED]
+
+
+def test_a_release_that_is_undone_between_the_batches_of_its_sweep_leaves_the_sweep_of_the_undo_to_be_done(
+    parts, another_process, arrive, draw, ana, entrusted, copies, pauses, monkeypatch
+):
+    escalation.escalate(parts, copies[0], ana, "")
+    for copy in copies[1:]:
+        escalation.release_as_fine(parts, copy, entrusted)
+    refused = []
+
+    def undo() -> None:
+        monkeypatch.setattr(sweeping, "sleep", lambda _seconds: None)
+        refused.append(arrive(near_copy(draw(1), 0.6)))
+        assert statuses(refused) == [REFUSED]
+        release = db.session.scalars(sa.select(sa.func.max(Decision.id))).one()
+        monkeypatch.setattr(review, "sweep", die)
+        with pytest.raises(Crash):
+            review.undo(dataclasses.replace(another_process, lease=OUT), release, entrusted)
+
+    pauses(undo)
+    escalation.release_as_indecent(parts, copies[0], entrusted)
+    assert sweeping.finish_work(another_process) == 1
+    assert statuses([*copies, *refused]) == [Status.ESCALATED, *[PUBLISHED] * 4, Status.ESCALATED]
 
 
 # --- no statement names more than so many ---------------------------------------------------
