@@ -98,6 +98,7 @@ def _move(decision: Decision, found: dict[int, list[tuple[Verdict, Entry]]], ver
             if entry.id in blocking
             and (picture.id, entry.id) not in exempt
             and (picture.status in SWEPT or (entry.apart and picture.status in DOWN))
+            and not picture.purged
         ]
         if not counting:
             continue

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from moderation import allowing, database, escalation, review, sweeping
+from moderation import allowing, database, escalation, purging, review, sweeping
 from moderation.canonical import canonical
 from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint, blocked_views, fingerprint
@@ -226,6 +226,14 @@ def test_a_release_that_is_undone_between_the_batches_of_its_sweep_leaves_the_sw
     escalation.release_as_indecent(parts, copies[0], entrusted)
     assert sweeping.finish_work(another_process) == 1
     assert statuses([*copies, *refused]) == [Status.ESCALATED, *[PUBLISHED] * 4, Status.ESCALATED]
+
+
+def test_what_is_purged_between_the_batches_of_a_sweep_is_not_kept_apart(parts, arrive, draw, ana, copies, pauses):
+    review.mark(parts, copies[0], ana, None)
+    gone = timedelta(0)
+    pauses(lambda: purging.purge(parts, purging.Retention(gone, gone, gone, None)))
+    escalation.escalate(parts, arrive(draw(1)), ana, "")
+    assert statuses(copies) == [Status.ESCALATED] * 2 + [REMOVED] * 3
 
 
 # --- no statement names more than so many ---------------------------------------------------
