@@ -110,12 +110,10 @@ def read(folder: Path, others: Collection[str] = ()) -> dict[str, Any]:
 
 
 def _of_file(path: Path) -> dict[str, Any]:
+    if not os.path.lexists(path):
+        return {}
     try:
         found = runpy.run_path(str(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except OSError as error:
-        raise Refusal(f"{path} cannot be read: {error.strerror}.") from error
     except SyntaxError as error:
         raise Refusal(f"{path}, line {error.lineno}: {error.msg}.") from error
     except Exception as error:

@@ -90,6 +90,7 @@ def test_the_environment_says_what_it_reads_like(
         ("SESSION_HOURS = None", "SESSION_HOURS is a number, 0 or more; None is not."),
         ("CHECK_DAYS = 'never'", "CHECK_DAYS is a number, 0 or more, or None; 'never' is not."),
         ("SIGN_UP = Fals", "goes wrong: name 'Fals' is not defined."),
+        ("DATABASE_URL = open('/no/secret').read()", "goes wrong: [Errno 2] No such file or directory: '/no/secret'."),
         ("SIGN_UP = (", ", line 1: '(' was never closed."),
     ],
 )
@@ -99,6 +100,12 @@ def test_what_cannot_be_a_setting_is_refused_by_name(tmp_path: Path, line: str, 
         settings.read(tmp_path)
     assert str(refusal.value).startswith(f"{tmp_path / 'config.py'}")
     assert str(refusal.value).endswith(sentence)
+
+
+def test_a_file_that_cannot_be_read_is_not_as_good_as_none(tmp_path: Path) -> None:
+    (tmp_path / "config.py").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(Refusal, match="No such file"):
+        settings.read(tmp_path)
 
 
 def test_a_variable_that_is_nearly_a_setting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
