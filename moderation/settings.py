@@ -38,6 +38,9 @@ SOME = ("GRID_PAGE", "POLL_SECONDS", "DECODE_SECONDS", "DECODE_MB", "DECODE_AT_O
 FRACTIONS = ("_DAYS", "_HOURS", "_SECONDS", "_MEGAPIXELS", "UPLOAD_MB", "IMPORT_MB", "_SHARE", "_CORRELATION")
 """How the names of those end that need not be whole."""
 
+MOST = 100_000
+"""And how much such a one is at most: where it counts days, it still leads to a date."""
+
 _SECTION = re.compile(r"# --- (.+?) -+")
 _SETTING = re.compile(r"([A-Z_]+) = .*?(?:  # (?:\.\.\. )?(.+))?")
 _SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_KEY")
@@ -153,6 +156,8 @@ def _check(where: str, name: str, value: object) -> None:
         fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         fits = fits and (value > 0 if name in SOME else value >= 0)  # type: ignore[operator]
         kind = f"a {'whole ' if whole else ''}number{' above 0' if name in SOME else ', 0 or more'}"
+        if fits and not whole and value > MOST:  # type: ignore[operator]
+            fits, kind = False, f"at most {MOST}"
     if name in NEVER:
         fits, kind = fits or value is None, f"{kind}, or None"
     if not fits:

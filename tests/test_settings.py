@@ -1,12 +1,15 @@
 """The settings: what a site has chosen; and as an admin sees them, from the comments beside them."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from moderation import config, logs, settings
+from moderation import config, logs, purging, settings
+from moderation.columns import now
 from moderation.engines import ENGINES
 from moderation.errors import Refusal
+from moderation.parts import Parts
 
 
 def test_every_setting_is_there_with_its_effect_once():
@@ -89,6 +92,9 @@ def test_the_environment_says_what_it_reads_like(
         ("LIMIT_UPLOADS = -1", "LIMIT_UPLOADS is a whole number, 0 or more; -1 is not."),
         ("SESSION_HOURS = None", "SESSION_HOURS is a number, 0 or more; None is not."),
         ("CHECK_DAYS = 'never'", "CHECK_DAYS is a number, 0 or more, or None; 'never' is not."),
+        ("LEASE_SECONDS = 1e300", "LEASE_SECONDS is at most 100000; 1e+300 is not."),
+        ("MAX_UPLOAD_MB = float('inf')", "MAX_UPLOAD_MB is at most 100000; inf is not."),
+        ("QUARANTINE_DAYS = 1_000_000", "QUARANTINE_DAYS is at most 100000, or None; 1000000 is not."),
         ("SIGN_UP = Fals", "goes wrong: name 'Fals' is not defined."),
         ("DATABASE_URL = open('/no/secret').read()", "goes wrong: [Errno 2] No such file or directory: '/no/secret'."),
         ("SIGN_UP = (", ", line 1: '(' was never closed."),
@@ -122,6 +128,12 @@ def test_what_comes_with_the_web_framework_may_be_set_in_the_file(tmp_path: Path
     assert settings.read(tmp_path, ["SECRET_KEY_FALLBACKS"]) == {"SECRET_KEY_FALLBACKS": ["old"]}
     with pytest.raises(Refusal):
         settings.read(tmp_path)
+
+
+def test_the_most_days_lead_to_dates_that_there_are(parts: Parts) -> None:
+    most = timedelta(days=settings.MOST)
+    assert purging.purge(parts, purging.Retention(most, most, most, most)).checks == 0
+    assert now() + most > now()
 
 
 def test_every_default_is_a_value_that_may_be_chosen() -> None:
