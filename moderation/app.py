@@ -28,8 +28,13 @@ from .parts import Parts, Patience
 from .settings import DEFAULTS, read
 
 
-def create_app(folder: str | os.PathLike[str] | None = None, **settings: object) -> Flask:
-    """The application on that instance folder: settings, parts, edges. Raises `Refusal` for settings that cannot be."""
+def create_app(
+    folder: str | os.PathLike[str] | None = None, chosen: Mapping[str, Any] | None = None, **settings: object
+) -> Flask:
+    """The application on that instance folder: settings, parts, edges. Raises `Refusal` for settings that cannot be.
+
+    What the site has `chosen` is read now, unless it is given.
+    """
     place = instance.folder(folder)
     app = Flask(
         __name__,
@@ -38,7 +43,8 @@ def create_app(folder: str | os.PathLike[str] | None = None, **settings: object)
         template_folder=instance.shipped("templates"),
         static_folder=instance.shipped("static"),
     )
-    app.config.update(DEFAULTS | read(place, app.default_config) | settings)
+    chosen = read(place, app.default_config) if chosen is None else chosen
+    app.config.update({**DEFAULTS, **chosen, **settings})
     app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or instance.secret_key(place)
 
     url = instance.database_url(place, app.config["DATABASE_URL"])

@@ -31,9 +31,12 @@ TIDY = 10
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with settings of ours; each worker makes an app of its own from the factory."""
+    """gunicorn with settings of ours; each worker makes an app of its own from the factory.
 
-    def __init__(self, make_app: Callable[[], Flask], options: dict[str, Any], told: dict[str, int]) -> None:
+    One that takes the place of a worker that died has the settings of the others, whatever is in the file by then.
+    """
+
+    def __init__(self, make_app: Callable[..., Flask], options: dict[str, Any], told: dict[str, int]) -> None:
         """`options` are gunicorn's, of which those `told` count more than what the site has chosen."""
         self._make_app = make_app
         self._options = options
@@ -52,6 +55,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             db.engine.dispose()
         chosen = {"workers": app.config["WORKERS"], "threads": app.config["THREADS"]}
         self._options |= chosen | self._told
+        self._chosen = {name: app.config[name] for name in (*DEFAULTS, *app.default_config)}
 
     def load_config(self) -> None:
         for name, value in self._options.items():
@@ -59,7 +63,7 @@ class Server(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        app = self._make_app()
+        app = self._make_app(chosen=self._chosen)
         warm_up(app)
         return app
 
@@ -89,7 +93,7 @@ class JsonLogger(Logger):  # type: ignore[misc]
             handler.setFormatter(JsonLines())
 
 
-def serve(make_app: Callable[[], Flask], host: str, port: int, workers: int | None, log_format: str) -> None:
+def serve(make_app: Callable[..., Flask], host: str, port: int, workers: int | None, log_format: str) -> None:
     """Serve until stopped by a signal: SIGTERM ends what was begun and stops, SIGHUP starts the workers anew.
 
     With as many workers as told, whatever the setting says.

@@ -1,6 +1,7 @@
 """The real server under requests: counting together, logging, stopped and started anew without a refused request."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -86,6 +87,7 @@ class Crowd:
 
 
 def workers(server) -> set[int]:
+    assert server.process.poll() is None, "The server has ended."
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
     return {int(pid) for pid in children.split()}
 
@@ -132,6 +134,13 @@ def test_a_reload_with_settings_that_cannot_be_leaves_all_as_it_was(app, instanc
         said = server.process.stderr.readline().decode()
         assert "The settings cannot be used, and all stays as it was: " in said
         assert workers(server) == before
+        # Nor do they count for a worker that takes the place of one that died.
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+            deadline = time.monotonic() + 60
+            while worker in workers(server) or len(workers(server)) < len(before):
+                assert time.monotonic() < deadline, "No worker takes its place."
+                time.sleep(0.05)
         with Visitor(server.address) as visitor:
             assert visitor.get("/sign-in").status == 200
 
