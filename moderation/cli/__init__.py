@@ -71,7 +71,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except Refusal as refusal:
             raise Failure(str(refusal)) from refusal
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort) as ended:
+            # At a question Ctrl-C comes as click's Abort, and so does an answer that is no yes.
+            if isinstance(ended, click.Abort) and not isinstance(ended.__context__, KeyboardInterrupt):
+                raise
             click.echo("\nAborted!", err=True)
             sys.exit(INTERRUPTED)
         except BrokenPipeError:

@@ -103,3 +103,24 @@ def test_a_check_that_is_interrupted_is_no_verdict(instance, tmp_path, draw):
     os.killpg(check.pid, signal.SIGINT)  # as a terminal does: to the workers too
     _, errors = check.communicate(timeout=60)
     assert (check.returncode, errors) == (130, "\nAborted!\n")
+
+
+def test_a_question_that_is_interrupted_is_no_answer(instance):
+    ours, theirs = os.openpty()
+    erase = subprocess.Popen(
+        [sys.executable, "-m", "moderation", "accounts", "erase", "ana", "--instance", str(instance)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        asked = b""
+        while b"[y/N]" not in asked:
+            asked += os.read(ours, 1000)
+        erase.send_signal(signal.SIGINT)
+        assert erase.wait(60) == 130
+    finally:
+        erase.kill()
+        os.close(ours)
+        os.close(theirs)
