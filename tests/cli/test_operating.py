@@ -134,13 +134,15 @@ def test_a_reload_with_settings_that_cannot_be_leaves_all_as_it_was(app, instanc
         said = server.process.stderr.readline().decode()
         assert "The settings cannot be used, and all stays as it was: " in said
         assert workers(server) == before
-        # Nor do they count for a worker that takes the place of one that died.
+        # Nor do they count for a worker that takes the place of one that died, and nobody else went.
         for worker in before:
+            others = workers(server) - {worker}
             os.kill(worker, signal.SIGKILL)
             deadline = time.monotonic() + 60
-            while worker in workers(server) or len(workers(server)) < len(before):
+            while worker in workers(server) or len(workers(server)) != len(before):
                 assert time.monotonic() < deadline, "No worker takes its place."
                 time.sleep(0.05)
+            assert others < workers(server)
         with Visitor(server.address) as visitor:
             assert visitor.get("/sign-in").status == 200
 
