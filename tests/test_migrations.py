@@ -313,7 +313,7 @@ def test_what_was_down_before_that_was_noted_is_so_since_the_latest_that_is_know
         10: ("refused", None, []),
         11: ("removed", 2, [1]),
         12: ("removed", -1, []),
-        13: ("refused", 1, [0, 3]),
+        13: ("refused", 1, [0, 2, 3]),
         14: ("published", 1, [0]),
     }
     migrate("0018")
