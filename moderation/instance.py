@@ -37,9 +37,12 @@ def folder(given: str | os.PathLike[str] | None) -> Path:
     return path
 
 
-def may_have_site(path: Path) -> bool:
-    """Whether there is anything to look for a site in: a database, or settings that name one."""
-    return (path / DATABASE).is_file() or (path / "config.py").is_file() or "MODERATION_DATABASE_URL" in os.environ
+def may_have_site(path: Path, url: str) -> bool:
+    """Whether there is anything to look for a site in, by the setting DATABASE_URL: a server, or a database's file."""
+    if url and not url.startswith("sqlite:///"):
+        return True
+    name = url.removeprefix("sqlite:///").partition("?")[0] or DATABASE
+    return name.startswith("file:") or (path / name).exists()
 
 
 def shipped(name: str) -> Path:

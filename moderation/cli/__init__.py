@@ -145,15 +145,18 @@ def site(begin: bool = False) -> Iterator[None]:
     say that nothing is blocked.
     """
     _loaded("moderation.app")
-    from .. import instance, schema
+    from flask import Flask
+
+    from .. import instance, schema, settings
     from ..app import create_app, migrate
     from ..database import db
 
     place = instance.place(instance_folder())
     missing = Refusal(f"There is no site in {place}.")
-    if not begin and not instance.may_have_site(place):
+    chosen = settings.read(place, Flask.default_config)
+    if not begin and not instance.may_have_site(place, chosen.get("DATABASE_URL", "")):
         raise missing
-    app = create_app(place)
+    app = create_app(place, chosen)
     with app.app_context():
         try:
             with db.engine.connect() as connection:

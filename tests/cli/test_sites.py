@@ -72,6 +72,26 @@ def test_a_site_may_begin_and_that_is_said_once(place: Path, words: list[str]) -
     assert run(place / "site", "doctor").output == "All is well.\n"
 
 
+@pytest.mark.parametrize(
+    "line", ["SITE_NAME = 'Soon'", "DATABASE_URL = 'sqlite:///mistyped.sqlite'", "DATABASE_URL = 'sqlite:////no/such'"]
+)
+def test_settings_alone_are_no_site_and_nothing_is_made_beside_them(place: Path, line: str) -> None:
+    (place / "config.py").write_text(line)
+    result = run(place, "accounts", "list")
+    assert (result.exit_code, result.output) == (2, f"Error: There is no site in {place}.\n")
+    assert below(place) == ["config.py"]
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///own.sqlite", "sqlite:///own.sqlite?timeout=5", "sqlite:///file:{}/own.sqlite?uri=true"]
+)
+def test_a_site_is_where_its_settings_say(place: Path, url: str) -> None:
+    (place / "config.py").write_text(f"DATABASE_URL = {url.format(place)!r}")
+    assert run(place, *BEGIN[0]).exit_code == 0
+    assert run(place, "accounts", "list").output == "ana\tmember\n"
+    assert (place / "own.sqlite").is_file()
+
+
 def test_a_database_without_tables_is_no_site(place: Path) -> None:
     site = place / "site"
     site.mkdir()
