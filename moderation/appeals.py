@@ -47,9 +47,19 @@ def may_ask(picture: Picture, window: timedelta) -> bool:
 
 
 def down_since(picture: Picture) -> datetime:
-    """When it was refused or taken down: the window for an appeal begins."""
-    assert picture.down is not None
-    return picture.down
+    """When it was refused or taken down: the window for an appeal begins.
+
+    A worker of a former version that is left running does not write it down, nor that it came back meanwhile. It was
+    not before the upload, nor before the decision that stands.
+    """
+    since = picture.down or picture.created
+    return max(since, picture.decision.created) if picture.decision else since
+
+
+def down_before(moment: datetime) -> sa.ColumnElement[bool]:
+    """Whether that was before then, of a picture that is down, asked of the database."""
+    late = Picture.decision.has(Decision.created >= moment)
+    return sa.and_(sa.func.coalesce(Picture.down, Picture.created) < moment, ~late)
 
 
 def ask(picture_id: int, member_id: int, text: str, window: timedelta) -> Appeal:

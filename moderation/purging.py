@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased
 
 from . import audit
 from .accounts import end_sessions, may_go
+from .appeals import down_before
 from .audit import Event
 from .columns import now
 from .database import db, tune, vacuum, writing
@@ -133,7 +134,7 @@ def _quarantined(retention: Retention, moment: datetime) -> sa.Select[Any] | Non
         return None
     over = moment - retention.appeal - retention.quarantine
     untouched = _untouched_since(moment - retention.quarantine)
-    return _unpurged(Picture.status.in_(DOWN), Picture.down < over, untouched, ~_appealed())
+    return _unpurged(Picture.status.in_(DOWN), down_before(over), untouched, ~_appealed())
 
 
 def _replaced(retention: Retention, moment: datetime) -> sa.Select[Any] | None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -187,6 +187,51 @@ def test_a_picture_is_down_since_it_last_went_down_whoever_takes_back_what(parts
     assert down_for() == 0
     review.undo(parts, mark, mona)
     assert down_for() is None
+
+
+def by_a_former_version(*ids: int, down: datetime | None = None) -> None:
+    """As a worker of before migration 0019 leaves what it takes down: it does not know the column."""
+    with writing():
+        db.session.execute(sa.update(Picture).where(Picture.id.in_(ids)).values(down=down))
+
+
+@pytest.mark.on_both
+@pytest.mark.parametrize("noted", [None, 300], ids=["never noted", "noted when it was down before"])
+def test_what_a_former_version_took_down_is_down_since_the_decision_that_stands(parts, arrive, draw, mona, noted):
+    marked = arrive(draw(1))
+    age(400)
+    swept = arrive(near_copy(draw(1)))
+    review.mark(parts, marked, mona, None)
+    by_a_former_version(marked, swept, down=noted and now() - timedelta(days=noted))
+    for one in (marked, swept):
+        assert appeals.may_ask(picture(one), RETENTION.appeal)
+        assert now() - appeals.down_since(picture(one)) < timedelta(hours=1)
+    age(209)
+    assert not appeals.may_ask(picture(marked), RETENTION.appeal)
+    assert purging.due(RETENTION).quarantined == 0
+    age(2)
+    assert purging.purge(parts, RETENTION).quarantined == 2
+
+
+@pytest.mark.on_both
+def test_what_a_former_version_refused_is_down_since_its_upload_however_old_its_entry(parts, arrive, draw, mona):
+    entry = review.mark(parts, arrive(draw(1)), mona, None).entries[0].id
+    age(400)
+    refused = arrive(near_copy(draw(1)))
+    with writing():
+        review.withdraw(entry, mona)
+    swept = arrive(near_copy(draw(1), 0.5))
+    review.restore(parts, entry, mona)
+    assert [status(refused), status(swept)] == [Status.REFUSED, Status.REMOVED]
+    by_a_former_version(refused, swept)
+    for one in (refused, swept):
+        assert appeals.down_since(picture(one)) == picture(one).created
+        assert appeals.may_ask(picture(one), RETENTION.appeal)
+    purging.purge(parts, RETENTION)
+    assert [picture(one).purged for one in (refused, swept)] == [None, None]
+    age(211)
+    purging.purge(parts, RETENTION)
+    assert None not in [picture(one).purged for one in (refused, swept)]
 
 
 def test_a_picture_with_an_open_appeal_stays_until_it_is_decided(parts, arrive, draw, mona):

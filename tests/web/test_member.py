@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -204,6 +205,21 @@ def test_a_picture_taken_down_is_said_on_the_members_page_with_the_reason(
     assert "Taken down." in said
     assert "nudity or sexual content" in said
     assert "Nothing on show yet" in said
+
+
+def test_a_picture_that_a_former_version_took_down_is_told_and_appealed_like_any_other(
+    sign_in: Callable, person: Callable, parts: Parts, draw: Callable
+) -> None:
+    mia = sign_in("mia")
+    mia.upload(draw(1))
+    review.mark(parts, 1, person("mona", Role.MODERATOR), None)
+    with writing():
+        db.session.get_one(Picture, 1).down = None  # it did not know the column
+    answer = mia.get("/picture")
+    assert answer.status_code == 200
+    assert f"until {now() + timedelta(days=180):%d %B %Y}" in answer.text
+    assert mia.get("/picture/1/statement.json").json["application_date"] == f"{now():%Y-%m-%d}"
+    assert "It has not been decided yet." in mia.post("/picture/1/appeal", text="It is my knee.").text
 
 
 def test_a_picture_that_is_not_on_show_is_served_to_nobody_but_moderators_and_its_owner(
