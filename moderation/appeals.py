@@ -1,6 +1,7 @@
 """A member asks, once, for another look at a picture that was refused or taken down; somebody else decides."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from . import blocklist, known_good
 from .accounts import STAFF
 from .columns import now
 from .database import db, writing
-from .decisions import bring_back, decide, leave
+from .decisions import as_seen, bring_back, decide, leave
 from .errors import Conflict, NotFound, Refusal
 from .matching import Verdict
 from .models import (
@@ -38,6 +39,14 @@ _OPEN = sa.union_all(  # not one query with "or", which would go through all app
     _DOWN.where(Appeal.decision_id.in_(sa.select(Decision.id).where(Decision.undone.is_not(None)))),
 )
 _NUMBER_OPEN, _IN_THE_BAR = (counting(_OPEN, most) for most in (None, IN_THE_BAR))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What kept the picture down when the page was made on which somebody decides: a decision, by an entry."""
+
+    decision_id: int | None
+    entry_id: int | None = None
 
 
 def may_ask(picture: Picture, window: timedelta) -> bool:
@@ -116,11 +125,11 @@ def may_decide(appeal: Appeal, account_id: int) -> bool:
     return db.session.scalars(staff.where(Account.id != account_id).limit(1)).first() is None
 
 
-def uphold(appeal_id: int, by_id: int, reason: str = "", note: str = "") -> Decision:
-    """The picture stays down."""
+def uphold(appeal_id: int, by_id: int, reason: str = "", note: str = "", seen: Seen | None = None) -> Decision:
+    """The picture stays down. Raises `Conflict` where something else keeps it down by now than was seen."""
     with writing():
         version = bump(PICTURES)
-        appeal = _open(appeal_id, by_id)
+        appeal = _open(appeal_id, by_id, seen)
         decision = decide(Kind.UPHOLD, by_id, reason, note=note)
         leave(appeal.picture, decision, version)
         appeal.decision = decision
@@ -129,15 +138,18 @@ def uphold(appeal_id: int, by_id: int, reason: str = "", note: str = "") -> Deci
     return db.session.get_one(Decision, decision_id)
 
 
-def overturn(parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: int, note: str = "") -> Decision:
+def overturn(
+    parts: Parts, appeal_id: int, by_id: int, reason: str, suspend_at: int, note: str = "", seen: Seen | None = None
+) -> Decision:
     """The picture comes back and is known good, and the entry has refused one too many: at so many it blocks no more.
 
     Where the picture itself had been marked, its entry goes at once, and what was taken down with it comes back too.
+    Raises `Conflict` where something else keeps it down by now than was seen.
     """
     with writing():
         bump(BLOCKLIST)
         version = bump(PICTURES)
-        appeal = _open(appeal_id, by_id)
+        appeal = _open(appeal_id, by_id, seen)
         decision = decide(Kind.OVERTURN, by_id, reason, note=note)
         back = [appeal.picture]
         entry = appeal.entry
@@ -165,7 +177,7 @@ def overturned(entry_id: int) -> int:
     return db.session.scalar(wanted) or 0
 
 
-def _open(appeal_id: int, by_id: int) -> Appeal:
+def _open(appeal_id: int, by_id: int, seen: Seen | None) -> Appeal:
     appeal = db.session.get(Appeal, appeal_id)
     if appeal is None:
         raise NotFound("There is no such appeal.")
@@ -173,9 +185,14 @@ def _open(appeal_id: int, by_id: int) -> Appeal:
         raise Conflict(f"Somebody was faster: this appeal was {appeal.outcome}.")
     if appeal.picture.status not in DOWN or appeal.picture.purged:
         raise Conflict("This picture is not down any more.")
+    entry = cause(appeal)
+    if seen:
+        as_seen(appeal.picture, seen.decision_id)
+        if entry and seen.entry_id not in (None, entry.id):
+            raise Conflict(f"Something else keeps this picture down by now: blocklist entry {entry.id}.")
     if not may_decide(appeal, by_id):
         raise Refusal("You brought this picture down yourself. Somebody else decides on the appeal.")
-    appeal.entry = cause(appeal)
+    appeal.entry = entry
     return appeal
 
 

@@ -163,9 +163,15 @@ def _undecided(picture_id: int, seen: int | None) -> Picture:
     picture = db.session.get(Picture, picture_id)
     if picture is None:
         raise NotFound("There is no such picture.")
-    if picture.decision_id != seen:
-        raise Conflict(f"Somebody was faster: {said(picture.decision)}" if picture.decision else "It was taken back.")
+    as_seen(picture, seen)
     return picture
+
+
+def as_seen(picture: Picture, seen: int | None) -> None:
+    """Raises `Conflict`, with who decided what, where the decision on the picture is not that one any more."""
+    if picture.decision_id != seen:
+        now_stands = said(picture.decision) if picture.decision else "what stood on this picture was taken back."
+        raise Conflict(f"Somebody was faster: {now_stands}")
 
 
 def may_release(decision: Decision, by_id: int | None) -> None:

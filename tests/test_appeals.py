@@ -205,6 +205,61 @@ def test_an_appeal_is_about_the_mark_that_keeps_the_picture_down_when_somebody_d
     assert [status(one) for one in (picture, arrive(near_copy(draw(1), 0.5)))] == [Status.PUBLISHED] * 2
 
 
+def shown(appeal: Appeal) -> appeals.Seen:
+    """What a page of the appeal that is made now says."""
+    db.session.rollback()
+    db.session.expire_all()
+    entry = appeals.cause(appeal)
+    return appeals.Seen(appeal.picture.decision_id, entry.id if entry else None)
+
+
+def is_told(parts: Parts, appeal: Appeal, by: int, seen: appeals.Seen, sentence: str) -> None:
+    """Who decides on what that page shows hears so, and nothing is decided."""
+    before = db.session.query(Decision).count(), status(appeal.picture_id)
+    for decide in (
+        lambda: appeals.uphold(appeal.id, by, seen=seen),
+        lambda: appeals.overturn(parts, appeal.id, by, "", NEVER, seen=seen),
+    ):
+        with pytest.raises(Conflict, match=sentence):
+            decide()
+        assert (db.session.query(Decision).count(), status(appeal.picture_id)) == before
+    assert appeals.number_waiting() == 1
+
+
+def test_a_page_that_shows_another_mark_than_the_one_that_keeps_the_picture_down_decides_nothing(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int, person: Callable
+) -> None:
+    eve, picture = person("eve", Role.MODERATOR), arrive(draw(1))
+    first = review.mark(parts, picture, ana, None)
+    appeal = ask(picture)
+    seen = shown(appeal)
+    review.undo(parts, first.id, ana)
+    review.mark(parts, picture, ben, None)
+    is_told(parts, appeal, eve, seen, "Somebody was faster: ben marked this picture")
+    appeals.overturn(parts, appeal.id, eve, "", NEVER, seen=shown(appeal))
+    assert status(picture) is Status.PUBLISHED
+
+
+@pytest.mark.on_both
+def test_a_page_that_shows_another_entry_than_the_one_that_keeps_the_picture_down_decides_nothing(
+    parts: Parts, marked: Decision, arrive: Callable, draw: Callable, ana: int, ben: int
+) -> None:
+    refused = arrive(near_copy(draw(1)))
+    appeal = ask(refused)
+    seen = shown(appeal)
+    with writing():
+        review.withdraw(marked.entries[0].id, ana)
+    other = review.mark(parts, arrive(mirrored(draw(1))), ana, None).entries[0]
+    fine = review.approve(parts, refused, ben, None)
+    assert status(refused) is Status.REFUSED  # near the other one, which nobody has found it fine against
+    is_told(parts, appeal, ben, seen, "Somebody was faster: ben approved this picture")
+    review.undo(parts, fine.id, ben)
+    assert shown(appeal).decision_id is seen.decision_id is None
+    is_told(parts, appeal, ben, seen, f"Something else keeps this picture down by now: blocklist entry {other.id}.")
+    appeals.uphold(appeal.id, ben, seen=shown(appeal))
+    assert appeal.outcome == "upheld"
+
+
 @pytest.mark.on_both
 def test_an_overturned_appeal_brings_nothing_back_that_went_down_for_another_reason(
     parts: Parts, arrive: Callable, draw: Callable, ana: int, ben: int

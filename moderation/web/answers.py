@@ -15,7 +15,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 
 from .. import metrics
-from ..errors import Refusal, TooLong
+from ..errors import Conflict, Refusal, TooLong
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -91,7 +91,10 @@ def _typed() -> list[str]:
 
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
-    answer = current_app.make_response(_answer(str(refusal), refusal.status, "That did not work", _typed()))
+    # What has changed since that page was made, it shows by now.
+    page = _came_from() if isinstance(refusal, Conflict) else None
+    onward = ("Go back to the page", page) if page and urlsplit(page).path != request.path else None
+    answer = current_app.make_response(_answer(str(refusal), refusal.status, "That did not work", _typed(), onward))
     answer.headers.extend(refusal.headers)
     return answer
 

@@ -13,7 +13,7 @@ from ..models import DOWN, Decision, Picture, Role, Status
 from ..review import INDECENT
 from ..similar import similar
 from .answers import wants_json
-from .moderator import STRIP, typed
+from .moderator import STRIP, seen, typed
 from .session import only
 
 bp = Blueprint("cases", __name__, url_prefix="/review")
@@ -66,6 +66,7 @@ def case(picture_id: int) -> ResponseReturnValue:
         appeal=appeal,
         check=checks[0] if checks else None,
         match=match,
+        cause=cause,
         entry=cause or (match and match.entry),
         claim=claim,
         mine=claim.account_id == current_user.id,
@@ -91,13 +92,14 @@ def claim(picture_id: int) -> ResponseReturnValue:
 
 @bp.post("/appeals/<int:appeal_id>/uphold")
 def uphold(appeal_id: int) -> ResponseReturnValue:
-    return _decided(appeals.uphold(appeal_id, current_user.id, typed("reason"), typed("note")))
+    return _decided(appeals.uphold(appeal_id, current_user.id, typed("reason"), typed("note"), _seen()))
 
 
 @bp.post("/appeals/<int:appeal_id>/overturn")
 def overturn(appeal_id: int) -> ResponseReturnValue:
     at = current_app.config["SUSPEND_OVERTURNS"]
-    return _decided(appeals.overturn(parts(), appeal_id, current_user.id, typed("reason"), at, typed("note")))
+    said = typed("reason"), at, typed("note")
+    return _decided(appeals.overturn(parts(), appeal_id, current_user.id, *said, _seen()))
 
 
 @bp.route("/search", methods=["GET", "POST"])
@@ -139,6 +141,11 @@ def _waiting(queue: str) -> list[Picture]:
     if queue == "near":
         return list(pictures.held(size))
     return [appeal.picture for appeal in appeals.waiting(size)]
+
+
+def _seen() -> appeals.Seen:
+    """What kept the picture down when the page was made."""
+    return appeals.Seen(seen(), request.form.get("entry", type=int))
 
 
 def _decided(decision: Decision) -> ResponseReturnValue:

@@ -119,17 +119,17 @@ def mark(picture_id: int) -> ResponseReturnValue:
     if "listed" in request.form:
         ticked = set() if "only" in request.form else set(request.form.getlist("take", type=int))
         spare = set(request.form.getlist("listed", type=int)) - ticked
-    elif (found := reach(parts(), decisions.markable(picture_id, _seen()))).large:
+    elif (found := reach(parts(), decisions.markable(picture_id, seen()))).large:
         return _ask(found, picture_id)
     reason = typed("reason") or review.INDECENT
-    marked = review.mark(parts(), picture_id, current_user.id, _seen(), reason, spare, typed("note"))
+    marked = review.mark(parts(), picture_id, current_user.id, seen(), reason, spare, typed("note"))
     return _decided(marked, picture_id)
 
 
 @bp.post("/pictures/<int:picture_id>/approve")
 def approve(picture_id: int) -> ResponseReturnValue:
     copies = request.form.getlist("copy", type=int)
-    approved = review.approve(parts(), picture_id, current_user.id, _seen(), copies, typed("note"))
+    approved = review.approve(parts(), picture_id, current_user.id, seen(), copies, typed("note"))
     return _decided(approved, picture_id)
 
 
@@ -222,7 +222,7 @@ def typed(field: str) -> str:
     return request.form.get(field, "").strip()
 
 
-def _seen() -> int | None:
+def seen() -> int | None:
     """The decision that stood on the picture when the page was made."""
     return request.form.get("seen", type=int)
 

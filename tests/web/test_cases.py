@@ -138,6 +138,38 @@ def test_an_appeal_is_shown_beside_what_keeps_the_picture_down_now(
     assert ben.get("/review/appeals/next").location == "/review/appeals"
 
 
+def test_who_decides_on_an_appeal_on_a_page_that_is_out_of_date_is_told_and_led_to_how_it_is_now(
+    parts: Parts, sign_in: Callable, draw: Callable, ana: int
+) -> None:
+    mia, ben, eve = sign_in("mia"), sign_in("ben", Role.MODERATOR), sign_in("eve", Role.MODERATOR)
+    mia.upload(draw(1))
+    review.mark(parts, 1, ana, None)
+    mia.post("/picture/1/appeal", text="It is my knee.")
+
+    def fields() -> dict[str, str]:
+        form = re.search(r'<form class="stack decision".*?</form>', eve.get("/review/cases/1").text, re.S)
+        assert form
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[0]))
+        return {name: value for name, value in hidden.items() if name != "csrf_token"}
+
+    before = fields()
+    assert (before["seen"], before["entry"]) == ("1", "1")
+    review.undo(parts, 1, ana)
+    ben.post("/review/pictures/1/mark")
+    eve.client.environ_base["HTTP_REFERER"] = "http://localhost/review/cases/1"
+    for button in ("uphold", "overturn"):
+        answer = eve.post(f"/review/appeals/1/{button}", note="A knee, I think.", **before)
+        assert answer.status_code == 409
+        assert "Somebody was faster: ben marked this picture" in answer.text
+        assert "<blockquote>A knee, I think.</blockquote>" in answer.text
+        assert 'href="/review/cases/1">Go back to the page</a>' in answer.text
+        assert status(1) is Status.REMOVED
+    now = fields()
+    assert now["entry"] == "2"
+    eve.post("/review/appeals/1/overturn", **now)
+    assert status(1) is Status.PUBLISHED
+
+
 def test_another_members_picture_cannot_be_appealed(held: int, sign_in: Callable, draw: Callable) -> None:
     mia = sign_in("mia")
     mia.upload(near_copy(draw(1)))

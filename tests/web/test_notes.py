@@ -71,7 +71,7 @@ def test_a_member_never_reads_it_and_no_log_has_it(
     ola = Browser(ben.client.application)
     person("ola", Role.MODERATOR)
     ola.sign_in("ola")
-    ola.post("/review/appeals/1/uphold", note="SECRET of the appeal", reason="It is a face")
+    ola.post("/review/appeals/1/uphold", seen="1", note="SECRET of the appeal", reason="It is a face")
     assert notes() == ["SECRET of the mark", "SECRET of the approval", "SECRET of the appeal"]
     page = mia.get("/picture").text
     assert "no faces" in page
