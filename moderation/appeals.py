@@ -151,13 +151,10 @@ def overturn(
         version = bump(PICTURES)
         appeal = _open(appeal_id, by_id, seen)
         decision = decide(Kind.OVERTURN, by_id, reason, note=note)
-        back = [appeal.picture]
         entry = appeal.entry
         itself = entry is not None and entry.picture_id == appeal.picture_id
-        if entry and itself:
-            swept = sa.select(Picture).where(Picture.decision_id == entry.decision_id)
-            back += db.session.scalars(swept.where(Picture.id != appeal.picture_id, Picture.status.in_(DOWN)))
-        waiting = [picture.id for picture in back if bring_back(parts, picture, decision, version, entry)]
+        also = _down_by(entry, appeal.picture_id) if entry and itself else ()
+        waiting = bring_back(parts, [appeal.picture, *also], decision, version, entry)
         if appeal.picture.fingerprint:
             known_good.add(appeal.picture.fingerprint, "Appeal overturned", by_id, appeal.picture_id, decision=decision)
         appeal.decision = decision
@@ -165,9 +162,16 @@ def overturn(
         if entry and not entry.withdrawn and (itself or overturned(entry.id) >= suspend_at):
             blocklist.withdraw(entry, decision)
         decision_id = decision.id
+    del also  # thousands, perhaps, which each transaction that comes would look through
     for picture_id in sorted(waiting):
         publish(parts, picture_id)
     return db.session.get_one(Decision, decision_id)
+
+
+def _down_by(entry: Entry, but: int) -> Sequence[Picture]:
+    """What the decision that made the entry has taken down, that picture aside."""
+    swept = sa.select(Picture).where(Picture.decision_id == entry.decision_id)
+    return db.session.scalars(swept.where(Picture.id != but, Picture.status.in_(DOWN))).all()
 
 
 def overturned(entry_id: int) -> int:

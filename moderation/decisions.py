@@ -1,16 +1,18 @@
 """What a decision is made of: who may make it, what it moves and how that is taken back, and how it is told."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from . import accounts, audit
 from .audit import Event
 from .columns import now
-from .database import db
+from .database import db, in_parts
 from .errors import Conflict, NotFound, Refusal, TooLong
 from .matching import Verdict
-from .models import Action, Decision, Entry, Exemption, Kind, Match, Picture, Status
+from .models import Action, Check, Decision, Entry, Exemption, Kind, Match, Picture, Status
 from .parts import Parts
 
 REASON_LENGTH = 200
@@ -20,6 +22,9 @@ NOTE_LENGTH = 500
 PURGED = "The file of this picture is deleted: nothing can be decided on it any more."
 
 MARKABLE = (Status.PUBLISHED, Status.HELD, Status.REPLACED)
+
+OFF_SHOW = (Status.HELD, Status.REFUSED, Status.REMOVED, Status.ESCALATED)
+"""Pictures that come on show by an approval."""
 
 
 def decide(
@@ -57,22 +62,19 @@ def move(
     decides: bool = True,
 ) -> None:
     """Move a picture as part of a decision, and write down where it was. The list of pictures is locked by then."""
-    db.session.add(
-        Action(
-            decision=decision,
-            picture_id=picture.id,
-            entry_id=entry_id,
-            decides=decides,
-            before=picture.status,
-            before_decision_id=picture.decision_id,
-            after=after,
-        )
-    )
+    said = {"entry_id": entry_id, "decides": decides}
+    db.session.add(Action(decision=decision, **said, **_put(picture, after, decision, version, decides)))
+
+
+def _put(picture: Picture, after: Status, decision: Decision, version: int, decides: bool = True) -> dict[str, Any]:
+    """Put a picture where a decision wants it; what its action says of where it was."""
+    was = {"before": picture.status, "before_decision_id": picture.decision_id}
     picture.status, picture.version = after, version
     if decides:
         picture.decision = decision
     if after is not Status.PENDING:
         picture.lease = None
+    return {"picture_id": picture.id, **was, "after": after}
 
 
 def leave(picture: Picture, decision: Decision, version: int) -> None:
@@ -80,26 +82,38 @@ def leave(picture: Picture, decision: Decision, version: int) -> None:
     move(picture, picture.status, decision, version, decides=False)
 
 
-def bring_back(parts: Parts, picture: Picture, decision: Decision, version: int, entry: Entry | None = None) -> bool:
-    """Approve it as part of a decision, past what it came near to; whether it has to go through `publish` now.
+def bring_back(
+    parts: Parts, pictures: Sequence[Picture], decision: Decision, version: int, entry: Entry | None = None
+) -> list[int]:
+    """Approve them as part of a decision, past what they came near to; which have to go through `publish` now.
 
-    Past that entry too, if one is given: its own, with which it was never compared.
+    Past that entry too, if one is given: their own, with which they were never compared.
     """
-    waits = picture.status in (Status.HELD, Status.REFUSED, Status.REMOVED, Status.ESCALATED) and not picture.purged
-    _exempt(picture, decision, entry)
-    if waits:
-        picture.lease = now() + parts.lease
-    move(picture, Status.PENDING if waits else picture.status, decision, version)
-    return waits
+    db.session.flush()
+    _exempt([picture.id for picture in pictures], decision, entry)
+    waiting, actions = [], []
+    for picture in pictures:
+        waits = picture.status in OFF_SHOW and not picture.purged
+        if waits:
+            picture.lease = now() + parts.lease
+            waiting.append(picture.id)
+        done = _put(picture, Status.PENDING if waits else picture.status, decision, version)
+        actions.append({"decision_id": decision.id, "decides": True, **done})
+    # There may be thousands: they are written together.
+    db.session.execute(sa.insert(Action), actions)
+    return waiting
 
 
-def _exempt(picture: Picture, decision: Decision, entry: Entry | None) -> None:
-    """Never hold against the picture again what a check or a sweep found it near to: that is what the person saw."""
-    checked = sa.select(Match.entry_id).join(Match.check).filter_by(picture_id=picture.id)
-    swept_by = sa.select(Action.entry_id).where(Action.picture_id == picture.id, Action.entry_id.is_not(None))
-    seen = {*db.session.scalars(checked.where(Match.verdict != Verdict.PUBLISH)), *db.session.scalars(swept_by)}
-    seen |= {entry.id} if entry else set()
-    db.session.add_all(Exemption(picture_id=picture.id, entry_id=id_, decision_id=decision.id) for id_ in seen)
+def _exempt(ids: Sequence[int], decision: Decision, entry: Entry | None) -> None:
+    """Never hold against a picture again what a check or a sweep found it near to: that is what the person saw."""
+    checked = sa.select(Check.picture_id, Match.entry_id).join(Match.check).where(Match.verdict != Verdict.PUBLISH)
+    swept_by = sa.select(Action.picture_id, Action.entry_id).where(Action.entry_id.is_not(None))
+    seen = {tuple(row) for row in in_parts(checked, Check.picture_id, ids)}
+    seen |= {tuple(row) for row in in_parts(swept_by, Action.picture_id, ids)}
+    seen |= {(id_, entry.id) for id_ in ids} if entry else set()
+    if seen:
+        rows = [{"picture_id": id_, "entry_id": near, "decision_id": decision.id} for id_, near in sorted(seen)]
+        db.session.execute(sa.insert(Exemption), rows)
 
 
 def take_back(parts: Parts, action: Action, version: int) -> bool:

@@ -63,7 +63,7 @@ def release_as_fine(parts: Parts, picture_id: int, by_id: int) -> Decision:
     with writing():
         version = bump(PICTURES)
         decision = decide(Kind.APPROVE, by_id, "", event=Event.RELEASE)
-        bring_back(parts, _apart(picture_id, by_id), decision, version)
+        bring_back(parts, [_apart(picture_id, by_id)], decision, version)
         db.session.flush()
         decision_id = decision.id
     publish(parts, picture_id)

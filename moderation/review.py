@@ -1,6 +1,7 @@
 """What moderators do: mark, approve, withdraw, restore, import, undo."""
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import PurePath
 
 import sqlalchemy as sa
@@ -82,8 +83,7 @@ def approve(
         version = bump(PICTURES)
         picture = approvable(picture_id, seen)
         decision = decide(Kind.APPROVE, by_id, "", note=note)
-        waiting = [picture_id] if bring_back(parts, picture, decision, version) else []
-        waiting += _approve_undecided(parts, set(copies) - {picture_id}, decision, version)
+        waiting = bring_back(parts, [picture, *_undecided(set(copies) - {picture_id})], decision, version)
         db.session.flush()
         decision_id = decision.id
     for id_ in sorted(waiting):
@@ -99,27 +99,25 @@ def approve_all(parts: Parts, picture_ids: Iterable[int], by_id: int) -> Decisio
     with writing():
         version = bump(PICTURES)
         decision = decide(Kind.APPROVE, by_id, "")
-        waiting = _approve_undecided(parts, picture_ids, decision, version)
-        if not decision.actions:
+        found = _undecided(set(picture_ids))
+        if not found:
             raise Conflict("Nothing is left to approve: somebody has decided on all of these.")
+        waiting = bring_back(parts, found, decision, version)
         db.session.flush()
         decision_id = decision.id
+    del found  # thousands, perhaps, which each transaction that comes would look through
     for picture_id in waiting:
         publish(parts, picture_id)
     return db.session.get_one(Decision, decision_id)
 
 
-def _approve_undecided(parts: Parts, picture_ids: Iterable[int], decision: Decision, version: int) -> list[int]:
-    """Approve those on which nobody has decided, as part of a decision; which of them go through `publish` now."""
-    waiting = []
-    for picture_id in sorted(set(picture_ids)):
-        try:
-            picture = approvable(picture_id, seen=None)
-        except Refusal:
-            continue
-        if bring_back(parts, picture, decision, version):
-            waiting.append(picture_id)
-    return waiting
+def _undecided(ids: Collection[int]) -> list[Picture]:
+    """Those of these pictures that can be approved and on which nobody has decided."""
+    found = []
+    for (picture,) in in_parts(sa.select(Picture).order_by(Picture.id), Picture.id, sorted(ids)):
+        with suppress(Refusal):
+            found.append(approvable(picture.id, seen=None))
+    return found
 
 
 def withdraw(entry_id: int, by_id: int | None, reason: str = "") -> Decision:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from moderation import allowing, database, escalation, purging, review, sweeping
+from moderation import allowing, appeals, database, escalation, purging, review, sweeping, uploads
 from moderation.canonical import canonical
 from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint, blocked_views, fingerprint
@@ -110,6 +110,57 @@ def test_a_mark_and_its_undo_hold_others_up_with_no_statement_for_each_copy(part
         assert sweeping.swept(decision).taken_down == number
         longest.append(max(statements))
     assert longest[0] == longest[1]
+
+
+def overturned(parts, picture: int, ana: int) -> Decision:
+    review.mark(parts, picture, ana, None)
+    appeal = appeals.ask(picture, db.session.get_one(Picture, picture).member_id, "It is my knee.", timedelta(days=9))
+    return appeals.overturn(parts, appeal.id, ana, "", 99)
+
+
+def approved(parts, picture: int, ana: int) -> Decision:
+    return review.approve(parts, picture, ana, None, of_its_member(picture))
+
+
+def approved_held(parts, picture: int, ana: int) -> Decision:
+    with writing():
+        version = bump(PICTURES)
+        for held in db.session.scalars(sa.select(Picture).where(Picture.id.in_(of_its_member(picture)))):
+            held.status, held.version = Status.HELD, version
+    return review.approve_all(parts, of_its_member(picture), ana)
+
+
+def of_its_member(picture: int) -> list[int]:
+    member = sa.select(Picture.member_id).filter_by(id=picture).scalar_subquery()
+    return list(db.session.scalars(sa.select(Picture.id).where(Picture.member_id == member)))
+
+
+@pytest.mark.parametrize("decide", [overturned, approved, approved_held])
+def test_what_brings_copies_back_holds_others_up_with_no_statement_for_each_of_them(
+    parts, arrive, draw, ana, decide, monkeypatch
+):
+    read = []
+
+    def note(*these: object) -> Picture:
+        done = uploads.publish(*these)
+        read[-1] = max(read[-1], len(db.session.identity_map))
+        return done
+
+    monkeypatch.setattr("moderation.appeals.publish", note)
+    monkeypatch.setattr("moderation.review.publish", note)
+    longest = []
+    for seed, number in ((1, 2), (2, 60)):
+        picture = arrive(draw(seed))
+        multiply(picture, number)
+        read.append(0)
+        with write_transactions() as statements:
+            decision = decide(parts, picture, ana)
+        assert sum(action.decides for action in decision.actions) == number + 1
+        assert db.session.get_one(Picture, max(of_its_member(picture))).status is PUBLISHED
+        longest.append(max(statements))
+    assert longest[0] == longest[1]
+    # Nor is each of them looked through again, by each transaction in which one of them comes on show.
+    assert read[1] < 60
 
 
 def test_an_import_and_its_undo_hold_others_up_with_no_statement_for_each_file(parts, draw, ana):
