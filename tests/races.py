@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import sqlalchemy as sa
 from PIL import Image
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from moderation import allowing, appeals, audit, decisions, escalation, review, sweeping, uploads
 from moderation.canonical import canonical
@@ -256,6 +257,34 @@ def told_no(deed: Deed, parts: Parts) -> bool:
 
 # --- what must be true ---------------------------------------------------------------------
 
+# Made once: they are asked after every deed.
+_withdrawal = aliased(Decision)
+BLOCKING = (
+    sa.select(Entry.id, FingerprintRow.pixels)
+    .join(Entry.fingerprint)
+    .join(Entry.decision)
+    .outerjoin(_withdrawal, Entry.withdrawal_id == _withdrawal.id)
+    # Work that is under way has a lease.
+    .where(Entry.withdrawn.is_(None), Decision.lease.is_(None), _withdrawal.lease.is_(None))
+)
+ON_SHOW = (
+    sa.select(Picture.id, FingerprintRow.pixels).join(Picture.fingerprint).where(Picture.status == Status.PUBLISHED)
+)
+EXEMPT = sa.select(Exemption.picture_id, Exemption.entry_id)
+ALLOWED = (
+    sa.select(FingerprintRow.pixels)
+    .join(KnownGood, KnownGood.fingerprint_id == FingerprintRow.id)
+    .where(KnownGood.removed.is_(None))
+)
+PICTURES = sa.select(Picture).options(joinedload(Picture.decision))
+DECISIONS = sa.select(Decision).options(selectinload(Decision.entries), selectinload(Decision.actions))
+EXEMPT_BY_UNDONE = sa.select(Exemption).join(Decision).where(Decision.undone.is_not(None))
+NOT_ARRIVED = (
+    sa.select(Action)
+    .join(Action.picture)
+    .where(Action.after == Status.PENDING, Picture.decision_id == Action.decision_id)
+)
+
 
 def slipped(family: Mapping[bytes, int] | None = None) -> list[str]:
     """What is on show although an entry covers it whose mark has returned: law 2, as of one moment.
@@ -263,22 +292,11 @@ def slipped(family: Mapping[bytes, int] | None = None) -> list[str]:
     What is near what is said by the family of each picture; those of the races, if none are given.
     """
     family = family or families()
-    withdrawal = sa.orm.aliased(Decision)
-    entries = (
-        sa.select(Entry.id, FingerprintRow.pixels)
-        .join(Entry.fingerprint)
-        .join(Entry.decision)
-        .outerjoin(withdrawal, Entry.withdrawal_id == withdrawal.id)
-        # Work that is under way has a lease.
-        .where(Entry.withdrawn.is_(None), Decision.lease.is_(None), withdrawal.lease.is_(None))
-    )
-    shown = sa.select(Picture.id, FingerprintRow.pixels).join(Picture.fingerprint)
-    allowed = sa.select(FingerprintRow.pixels).join(KnownGood, KnownGood.fingerprint_id == FingerprintRow.id)
     with db.engine.connect() as connection:
-        blocked = connection.execute(entries).all()
-        pictures = connection.execute(shown.where(Picture.status == Status.PUBLISHED)).all()
-        exempt = {(row[0], row[1]) for row in connection.execute(sa.select(Exemption.picture_id, Exemption.entry_id))}
-        good = {family[pixels] for pixels in connection.scalars(allowed.where(KnownGood.removed.is_(None)))}
+        blocked = connection.execute(BLOCKING).all()
+        pictures = connection.execute(ON_SHOW).all()
+        exempt = {(row[0], row[1]) for row in connection.execute(EXEMPT)}
+        good = {family[pixels] for pixels in connection.scalars(ALLOWED)}
     return [
         f"picture {picture} is on show near entry {entry}"
         for entry, its in blocked
@@ -292,7 +310,7 @@ def half_done(family: Mapping[bytes, int] | None = None) -> list[str]:
     db.session.rollback()
     db.session.expire_all()
     found = slipped(family)
-    pictures = db.session.scalars(sa.select(Picture)).all()
+    pictures = db.session.scalars(PICTURES).all()
     shown = [picture.member_id for picture in pictures if picture.status is Status.PUBLISHED]
     if len(shown) != len(set(shown)):
         found.append("a member has two pictures on show")
@@ -305,18 +323,17 @@ def half_done(family: Mapping[bytes, int] | None = None) -> list[str]:
             found.append(f"picture {picture.id} is on show since never")
         if (picture.status in DOWN) != (picture.down is not None):
             found.append(f"picture {picture.id} is {picture.status} and down since {picture.down}")
-    for decision in db.session.scalars(sa.select(Decision)):
+    for decision in db.session.scalars(DECISIONS):
         if decision.lease:
             found.append(f"decision {decision.id} is not finished")
         if decision.undone and not all(entry.withdrawn for entry in decision.entries):
             found.append(f"decision {decision.id} is undone and its entries block")
         if decision.kind is Kind.MARK and not (decision.entries and decision.actions):
             found.append(f"mark {decision.id} has {len(decision.entries)} entries, {len(decision.actions)} actions")
-    if db.session.scalars(sa.select(Exemption).join(Decision).where(Decision.undone.is_not(None))).first():
+    if db.session.scalars(EXEMPT_BY_UNDONE).first():
         found.append("an approval that was taken back exempts")
     # An approval that was overtaken by a mark learns where it arrived once that mark is taken back.
-    waiting = sa.select(Action).join(Action.picture).where(Action.after == Status.PENDING)
-    if db.session.scalars(waiting.where(Picture.decision_id == Action.decision_id)).first():
+    if db.session.scalars(NOT_ARRIVED).first():
         found.append("a decision has not arrived on its picture")
     audit.verify()
     return found
