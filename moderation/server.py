@@ -117,15 +117,21 @@ def serve(make_app: Callable[..., Flask], host: str, port: int, workers: int | N
 
 
 def warm_up(app: Flask) -> None:
-    """Load what the first request would otherwise wait for: the copies of the two lists, the decoder's process."""
+    """Load what the first request would otherwise wait for: the copies of the two lists, the decoder's process.
+
+    While the database does not answer, the lists are left to that request: a worker that cannot start ends the server.
+    """
     keep_memory()
     parts: Parts = app.extensions[EXTENSION]
     warnings.filterwarnings("ignore", module="PIL")  # of what is broken in a file, of which strangers send any amount
     parts.decoder.get_ready()
     metrics.counted()
     with app.app_context():
-        len(parts.blocklist)
-        len(parts.on_show)
+        try:
+            len(parts.blocklist)
+            len(parts.on_show)
+        except sa.exc.OperationalError as error:
+            log.error("The database does not answer, so that nothing is read from it yet: %s", error.orig)
         db.session.remove()
     set_aside()
 

@@ -147,6 +147,28 @@ def test_a_reload_with_settings_that_cannot_be_leaves_all_as_it_was(app, instanc
             assert visitor.get("/sign-in").status == 200
 
 
+@pytest.mark.only("sqlite")
+def test_a_worker_that_dies_while_the_database_is_away_is_replaced_and_all_goes_on_when_it_is_back(app, instance):
+    db.session.remove()
+    db.engine.dispose()
+    with serving(instance) as server:
+        place, away = instance / "moderation.sqlite", instance / "away"
+        before = workers(server)
+        place.rename(away)
+        place.mkdir()
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while workers(server) & before or len(workers(server)) != len(before):
+            assert time.monotonic() < deadline, "No worker takes its place."
+            time.sleep(0.05)
+        with Visitor(server.address) as visitor:
+            assert visitor.get("/healthz").status == 200
+            place.rmdir()
+            away.rename(place)
+            assert visitor.get("/readyz").status == 200
+
+
 def test_a_stop_answers_what_was_begun(app, instance, person, draw) -> None:
     person("ana")
     picture = draw(1, 2000)
