@@ -145,13 +145,15 @@ def _pool(workers: int) -> ProcessPoolExecutor:
         context.set_forkserver_preload(["moderation.folders"])  # imported once for all workers
     all_there = context.Event()
     pool = ProcessPoolExecutor(workers, context, _prepare, (all_there,))
-    if workers > 1:
-        # None is started later: one that is while another dies, Python up to 3.12 forgets to end, and waits for it for
-        # ever. None is idle before all are there, so that each of these starts one.
-        with _undisturbed():
-            for _ in range(workers):
-                pool.submit(os.getpid)
-    all_there.set()
+    try:
+        if workers > 1:
+            # None is started later: one that is while another dies, Python up to 3.12 forgets to end, and waits for it
+            # for ever. None is idle before all are there, so that each of these starts one.
+            with _undisturbed():
+                for _ in range(workers):
+                    pool.submit(os.getpid)
+    finally:
+        all_there.set()  # after Ctrl-C, too: this process ends when they have, and they would wait
     return pool
 
 

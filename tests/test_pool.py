@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -228,6 +230,38 @@ def test_whoever_has_seen_enough_may_stop(tmp_path, workers):
     started = time.perf_counter()
     readings.close()
     assert time.perf_counter() - started < 10
+
+
+INTERRUPTED = """
+import os, signal, sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from moderation import pool
+from moderation.folders import find, read
+
+start = ProcessPoolExecutor.submit
+
+def start_and_interrupt(*wanted):
+    started = start(*wanted)
+    os.kill(os.getpid(), signal.SIGINT)
+    return started
+
+ProcessPoolExecutor.submit = start_and_interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
+pool.WORTH_IT, pool.FIRST = -1, 1
+list(pool.read_all(find(sys.argv[1]).paths, read, workers=2))
+"""
+
+
+def test_ctrl_c_while_the_workers_are_started_ends_them_and_the_program(tmp_path):
+    for number in range(60):
+        (tmp_path / f"{number}.jpg").write_bytes(b"no picture")
+    program = subprocess.Popen([sys.executable, "-c", INTERRUPTED, tmp_path], stderr=subprocess.PIPE, text=True)
+    try:
+        _, said = program.communicate(timeout=60)
+    finally:
+        program.kill()
+    assert said.rstrip().endswith("KeyboardInterrupt")
 
 
 def test_names_that_are_no_text_are_read(tmp_path, draw, workers):
