@@ -3,7 +3,6 @@
 
 const grid = document.getElementById("grid");
 const live = document.getElementById("live");
-const toast = document.getElementById("toast");
 const empty = document.getElementById("empty");
 const arrivals = document.querySelector(".arrivals");
 const showNew = document.getElementById("show-new");
@@ -98,14 +97,6 @@ function replace(id, html) {
   if (old.outerHTML === card.outerHTML) return old;
   old.replaceWith(card);
   return card;
-}
-
-let silence = 0;
-function say(sentence) {
-  toast.textContent = sentence;
-  toast.hidden = false;
-  clearTimeout(silence);
-  silence = setTimeout(() => { toast.hidden = true; }, 8000);
 }
 
 // --- taking back -----------------------------------------------------------

@@ -58,7 +58,7 @@ async function setLevel(chosen) {
     } else {
       wanted = level;
       shield.elements.level.value = level;
-      window.say?.("The shield stays as it was: that did not work. Please try again.");
+      say("The shield stays as it was: that did not work. Please try again.");
     }
   }
   storing = false;

@@ -132,6 +132,22 @@ def test_the_level_is_the_moderators_own_and_stays(mona: Page, arrive: Callable,
     mona.wait_for_url(f"**/review/pictures/{number}")
 
 
+@pytest.mark.parametrize("why", ["no connection", "signed out"])
+@pytest.mark.parametrize("page", ["/review/pictures/1", "/blocklist/", "/account/"])
+def test_off_the_grid_it_is_said_too_that_a_level_cannot_be_stored(
+    mona: Page, arrive: Callable, draw: Callable, page: str, why: str
+) -> None:
+    arrive(draw(1))
+    mona.goto(page)
+    if why == "signed out":
+        mona.context.clear_cookies()
+    else:
+        mona.route("**/review/shield", lambda route: route.abort())
+    mona.get_by_label("Shield").select_option("Shield 5")
+    expect(mona.get_by_role("alert")).to_have_text("The shield stays as it was: that did not work. Please try again.")
+    expect(mona.get_by_label("Shield")).to_have_value("3")
+
+
 def test_a_level_that_cannot_be_stored_is_said_and_changes_no_picture(
     mona: Page, asked: list[str], arrive: Callable, draw: Callable
 ) -> None:
