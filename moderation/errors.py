@@ -42,6 +42,13 @@ class Conflict(Refusal):
     status = HTTPStatus.CONFLICT
 
 
+class HasAdmin(Conflict):
+    """A first admin is wanted no more."""
+
+    def __init__(self) -> None:
+        super().__init__("This site has an admin already. Please sign in.")
+
+
 class TooLong(Refusal):
     """What was typed into a field is longer than is kept."""
 

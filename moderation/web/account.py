@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired
 
 from .. import accounts, limiting, links, sign_ins
 from ..database import writing
-from ..errors import Conflict, Refusal, TooMany, UnfitPassword
+from ..errors import HasAdmin, Refusal, TooMany, UnfitPassword
 from ..models import Role
 from . import limits
 from .session import enter, known_browser
@@ -81,7 +81,7 @@ def setup(token: str) -> ResponseReturnValue:
     except BadSignature:
         abort(404)
     if accounts.has_admin():
-        raise Conflict("This site has an admin already. Please sign in.")
+        raise HasAdmin
     return _create(Role.ADMIN, "account/setup.html")
 
 
@@ -94,7 +94,7 @@ def password(token: str) -> ResponseReturnValue:
         try:
             with writing():
                 account = links.redeem(token, form.password.data)
-        except Refusal as refusal:
+        except UnfitPassword as refusal:
             form.password.errors = [str(refusal)]
         else:
             enter(account)
@@ -134,10 +134,10 @@ def _create(role: Role, template: str) -> ResponseReturnValue:
             limiting.spend(limits.sign_up())
             with writing():
                 if role is Role.ADMIN and accounts.has_admin():
-                    raise Conflict("This site has an admin already. Please sign in.")
+                    raise HasAdmin
                 account = accounts.create(form.name.data, form.password.data, role, own=True)
-        except TooMany as refusal:
-            form.name.errors = [str(refusal)]
+        except (TooMany, HasAdmin) as refusal:
+            form.form_errors = [str(refusal)]
             return render_template(template, form=form), refusal.status, refusal.headers
         except UnfitPassword as refusal:
             form.password.errors = [str(refusal)]

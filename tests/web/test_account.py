@@ -51,6 +51,29 @@ def test_what_will_not_do_is_said_at_its_field_which_has_the_focus(
         assert " autofocus" in wrong
 
 
+def of_the_whole_form(page: str, sentence: str) -> bool:
+    """Whether that is said once, above the fields, and no field is said to be wrong."""
+    above = page.partition('<div class="field">')[0]
+    said = re.search(rf'<p class="error" role="alert">[^<]*{sentence}', above)
+    return bool(said) and page.count('class="error"') == 1 and "aria-invalid" not in page
+
+
+def test_what_is_wrong_with_no_field_is_said_of_the_whole_form(
+    app: Flask, browser: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.config["LIMIT_SIGN_UP_ADDRESS"] = 1
+    browser().post("/sign-up", name="eve", password=PASSWORD)
+    answer = browser().post("/sign-up", name="ana", password=PASSWORD)
+    assert answer.status_code == 429
+    assert of_the_whole_form(answer.text, "Please wait")
+    app.config["LIMIT_SIGN_UP_ADDRESS"] = 0
+    there = iter([False, True])  # somebody else was faster
+    monkeypatch.setattr(accounts, "has_admin", lambda: next(there))
+    answer = browser().post(f"/setup/{setup_token(app.secret_key)}", name="ada", password=PASSWORD)
+    assert answer.status_code == 409
+    assert of_the_whole_form(answer.text, "This site has an admin already. Please sign in.")
+
+
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(browser: Callable, person: Callable) -> None:
     person("mia")
     wrong = browser().post("/sign-in", name="mia", password="not my password")

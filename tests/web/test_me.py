@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from flask import Flask
 
-from moderation import accounts
+from moderation import accounts, links
 from moderation.cli import main
 from moderation.database import db, writing
+from moderation.errors import NotFound
 from moderation.models import Account, Record, Role, SignIn
 from tests.conftest import PASSWORD
 from tests.web.conftest import Browser
@@ -145,6 +146,23 @@ def test_deactivating_and_a_changed_role_count_at_once(sign_in: Callable) -> Non
 def link_for(admin: Browser, account_id: int) -> str:
     page = admin.post(f"/admin/people/{account_id}/link").text
     return re.search(r'value="http://localhost(/password/[^"]+)"', page)[1]
+
+
+def test_a_link_that_somebody_uses_at_the_same_moment_is_not_the_passwords_fault(
+    app: Flask, browser: Callable, person: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person("mia")
+    with writing():
+        secret = links.issue(accounts.named("mia"), timedelta(hours=1))
+
+    def used(*_these: object) -> None:
+        raise NotFound("This link was used already")
+
+    monkeypatch.setattr(links, "redeem", used)
+    answer = browser().post(f"/password/{secret}", password=NEW)
+    assert answer.status_code == 404
+    assert "This link was used already" in answer.text
+    assert "aria-invalid" not in answer.text
 
 
 def test_an_admin_hands_out_a_link_and_its_person_chooses_a_password(
