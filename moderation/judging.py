@@ -1,6 +1,6 @@
 """A picture against the site's blocklist: the verdict, and the hits that led to it."""
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -9,7 +9,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from .database import db, portions
-from .fingerprint import Fingerprint, blocked_views
+from .fingerprint import Fingerprint
 from .luminance import Box, Levels
 from .matching import Hit, Policy, Verdict, Zone, decide, verified
 from .models import Decision, Entry, FingerprintRow, Kind, KnownGood, Picture
@@ -81,14 +81,37 @@ def judge(parts: Parts, asked: Fingerprint, exempt: Callable[[], Set[int]] = fro
 
 def allowed(parts: Parts, asked: Fingerprint) -> list[int]:
     """The known-good pictures that this one is the same as: as it is, or only saved again."""
+    return _allowed(parts, [asked])[0]
+
+
+def all_allowed(parts: Parts, ids: Iterable[int]) -> dict[int, list[int]]:
+    """By picture the same, for those of these pictures that are the same as any; a few questions for very many."""
+    wanted = sorted(ids) if len(parts.known_good) else []
+    found: dict[int, list[int]] = {}
+    for start in range(0, len(wanted), BATCH):
+        prints = _prints(Picture, wanted[start : start + BATCH])
+        found.update(zip(prints, _allowed(parts, list(prints.values())), strict=True))
+    return {id_: known for id_, known in found.items() if known}
+
+
+def _allowed(parts: Parts, asked: list[Fingerprint]) -> list[list[int]]:
     if not len(parts.known_good):
-        return []
-    known = replace(asked, views=blocked_views(asked))
-    hits = parts.known_good.near(known, parts.policy, by_hash=not asked.weak, direct=True)
-    close = [hit for hit in hits if hit.view == hit.asked == 0 and SAME.has(hit) and not hit.weak]
-    prints = _fingerprints(KnownGood, [hit.id for hit in close])
+        return [[] for _ in asked]
+    near = [_known_near(parts, one) for one in asked]
+    prints = _fingerprints(KnownGood, list({hit.id for hits in near for hit in hits if not hit.identical}))
+    return [_same(hits, one, prints) for hits, one in zip(near, asked, strict=True)]
+
+
+def _known_near(parts: Parts, asked: Fingerprint) -> list[Hit]:
+    """The known-good pictures that may be the same. The whole pictures are compared, for which no views are made."""
+    whole = replace(asked, views=asked.views[:1])
+    hits = parts.known_good.near(whole, parts.policy, by_hash=not asked.weak, direct=True)
+    return [hit for hit in hits if hit.identical or (hit.view == hit.asked == 0 and SAME.has(hit) and not hit.weak)]
+
+
+def _same(hits: list[Hit], asked: Fingerprint, prints: dict[int, Fingerprint]) -> list[int]:
     same = [hit.id for hit in hits if hit.identical]
-    for hit in close:
+    for hit in hits:
         found = verified(hit, asked, prints[hit.id]).agreement if hit.id in prints else None
         if found and found.telling and found.share >= SAME_SHARE and found.correlation >= SAME_CORRELATION:
             same.append(hit.id)
@@ -164,15 +187,18 @@ def _verified(pairs: list[tuple[Hit, Fingerprint | None, Fingerprint | None]]) -
 
 
 def _fingerprints(of: type[Entry] | type[Picture] | type[KnownGood], ids: list[int]) -> dict[int, Fingerprint]:
-    """The fingerprints of blocklist entries, pictures or known-good ones, with their luminances."""
+    """The fingerprints of blocklist entries, pictures or known-good ones that have a luminance, with it."""
+    return {id_: print_ for id_, print_ in _prints(of, ids).items() if print_.luminance is not None}
+
+
+def _prints(of: type[Entry] | type[Picture] | type[KnownGood], ids: list[int]) -> dict[int, Fingerprint]:
     if not ids:
         return {}
     # On a connection of its own: the copy of the list has just caught up, maybe with a row later than what this
     # session has begun to read.
     with db.engine.connect() as connection:
         rows = (row for some in portions(ids) for row in connection.execute(_wanted(of), {"ids": some}))
-        prints = {row[0]: Fingerprint.unpack(*row[1:]) for row in rows}
-    return {id_: print_ for id_, print_ in prints.items() if print_.luminance is not None}
+        return {row[0]: Fingerprint.unpack(*row[1:]) for row in rows}
 
 
 @cache

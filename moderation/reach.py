@@ -11,7 +11,7 @@ from . import blocklist
 from .blocklist import unpack
 from .database import in_parts
 from .fingerprint import Fingerprint, blocked_views
-from .judging import AT_ONCE, allowed, copies, known_good_near
+from .judging import AT_ONCE, all_allowed, allowed, copies, known_good_near
 from .matching import Verdict
 from .models import SWEPT, Decision, Entry, KnownGood, Picture
 from .parts import Parts
@@ -54,10 +54,11 @@ def reach(parts: Parts, picture: Picture) -> Reach:
     blocked = replace(print_, views=blocked_views(print_))
     hits = copies(parts, blocked, direct=len(parts.on_show) > AT_ONCE)
     found = {hit.id for hit in hits if parts.policy.verdict(hit) is Verdict.REFUSE}
-    undoes = _allowed(parts, picture)
+    undoes = set(allowed(parts, print_))
     passes = known_good_near(parts, blocked) - undoes
     near = _swept(found - {picture.id}, joinedload(Picture.decision).joinedload(Decision.by))
-    taken = [one for one in near if not passes or not _allowed(parts, one) - undoes]
+    spared = {id_ for id_, known in all_allowed(parts, found).items() if set(known) - undoes} if passes else set()
+    taken = [one for one in near if one.id not in spared]
     return Reach(taken, _known_good(undoes), _known_good(passes))
 
 
@@ -93,11 +94,13 @@ def plan(parts: Parts, pictures: Iterable[tuple[str, Fingerprint]]) -> Planned:
         blocked = replace(print_, views=blocked_views(print_))
         down |= {hit.id for hit in copies(parts, blocked, direct) if parts.policy.verdict(hit) is Verdict.REFUSE}
         passes |= known_good_near(parts, blocked)
+    if passes:
+        down -= all_allowed(parts, down).keys()
     return Planned(
         len(new),
         known,
         [name for name, print_ in new.values() if print_.weak],
-        [one for one in _swept(down, joinedload(Picture.fingerprint)) if not passes or not _allowed(parts, one)],
+        _swept(down),
         _known_good(passes),
     )
 
@@ -107,11 +110,6 @@ def _swept(ids: set[int], *options: ExecutableOption) -> list[Picture]:
     wanted = sa.select(Picture).where(Picture.status.in_(SWEPT)).options(joinedload(Picture.member), *options)
     found = in_parts(wanted.order_by(Picture.id.desc()), Picture.id, sorted(ids, reverse=True))
     return [picture for (picture,) in found]
-
-
-def _allowed(parts: Parts, picture: Picture) -> set[int]:
-    """The known-good pictures that this one is the same as."""
-    return set(allowed(parts, unpack(picture.fingerprint))) if picture.fingerprint else set()
 
 
 def _known_good(ids: set[int]) -> Sequence[KnownGood]:

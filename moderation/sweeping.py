@@ -9,16 +9,15 @@ import sqlalchemy as sa
 
 from . import audit, blocklist
 from .audit import Event
-from .blocklist import unpack
 from .columns import now
 from .database import db, in_parts, writing
 from .decisions import move
-from .judging import AT_ONCE, allowed, copies
+from .judging import AT_ONCE, all_allowed, copies
 from .matching import Verdict
 from .models import DOWN, SWEPT, Decision, Entry, Exemption, Picture, Status
 from .parts import Parts
 from .replica import PICTURES, bump
-from .uploads import get, never_shown, publish
+from .uploads import never_shown, publish
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +62,8 @@ def _sweep(parts: Parts, decision_id: int, direct: bool) -> None:
                 found.setdefault(hit.id, []).append((parts.policy.verdict(hit), entry))
 
     db.session.rollback()  # what was found may have come after this session began to read
-    known_good = len(parts.known_good) > 0
-    spared = {id_ for id_, hits in found.items() if known_good and _is_known_good(parts, id_, hits)}
-    ids = sorted(found.keys() - spared)
+    spared = all_allowed(parts, [id_ for id_, hits in found.items() if _may_be_spared(hits)])
+    ids = sorted(found.keys() - spared.keys())
     for start in range(0, max(len(ids), 1), BATCH):
         if start:
             sleep(PAUSE)
@@ -118,13 +116,10 @@ def _move(decision: Decision, found: dict[int, list[tuple[Verdict, Entry]]], ver
     return moved
 
 
-def _is_known_good(parts: Parts, picture_id: int, hits: list[tuple[Verdict, Entry]]) -> bool:
-    """Whether a picture stays in spite of those hits; not where one of them is on an escalated picture."""
-    row = get(picture_id).fingerprint
+def _may_be_spared(hits: list[tuple[Verdict, Entry]]) -> bool:
+    """Whether a picture with those hits stays if it is known good; not where one of them is on an escalated picture."""
     counting = [entry for verdict, entry in hits if verdict is not Verdict.PUBLISH]
-    if row is None or not counting or any(entry.apart for entry in counting):
-        return False
-    return bool(allowed(parts, unpack(row)))
+    return bool(counting) and not any(entry.apart for entry in counting)
 
 
 def swept(decision: Decision) -> Sweep:

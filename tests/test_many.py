@@ -5,9 +5,11 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 import sqlalchemy as sa
+from PIL import Image, ImageOps
 
 from moderation import allowing, appeals, database, escalation, purging, review, sweeping, uploads
 from moderation.canonical import canonical
@@ -19,7 +21,7 @@ from moderation.reach import plan, reach
 from moderation.replica import PICTURES, bump
 from moderation.whatif import what_if
 
-from .conftest import moved, near_copy, status
+from .conftest import moved, near_copy, save, status
 
 pytestmark = pytest.mark.on_both
 
@@ -110,6 +112,36 @@ def test_a_mark_and_its_undo_hold_others_up_with_no_statement_for_each_copy(part
         assert sweeping.swept(decision).taken_down == number
         longest.append(max(statements))
     assert longest[0] == longest[1]
+
+
+def test_with_known_good_pictures_a_sweep_and_what_it_would_do_ask_no_more_for_each_copy(parts, arrive, draw, ana):
+    allowing.add_file(parts, draw(9), "avatar.jpg", "our avatar", ana)
+    asked = 0
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        nonlocal asked
+        asked += not statement.startswith("INSERT INTO actions")
+
+    numbers = []
+    for seed, number in ((1, 2), (2, 60)):
+        picture = arrive(draw(seed))
+        multiply(picture, number)
+        allowing.add_file(parts, draw(seed + 2), "avatar.jpg", "our avatar", ana)
+        known = arrive(draw(seed + 2))
+        multiply(known, number)
+        mirrored = arrive(save(ImageOps.mirror(Image.open(BytesIO(draw(seed + 2))))))
+        len(parts.on_show)
+        asked = 0
+        sa.event.listen(db.engine, "before_cursor_execute", note)
+        try:
+            for marked, down in ((picture, number), (mirrored, 0)):
+                assert len(reach(parts, db.session.get_one(Picture, marked)).copies) == down
+                decision = review.mark(parts, marked, ana, None)
+                assert sweeping.swept(decision).taken_down == down
+        finally:
+            sa.event.remove(db.engine, "before_cursor_execute", note)
+        numbers.append(asked)
+    assert numbers[0] == numbers[1]
 
 
 def overturned(parts, picture: int, ana: int) -> Decision:
