@@ -1,5 +1,7 @@
 """What a running site counts, for Prometheus, in all its processes together."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
@@ -15,6 +17,9 @@ SHARED = "PROMETHEUS_MULTIPROC_DIR"
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 """Where the counters lie, if there is such a place: a file that is mapped on a full disk ends its process."""
+
+PREFIX, ALIVE = "moderation-metrics-", "alive"
+"""How such folders are called, and the file in each that is locked as long as a process of its server lives."""
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The buckets of durations."""
@@ -84,8 +89,19 @@ def registry() -> "CollectorRegistry":
 
 
 def share() -> Path:
-    """From now on, the processes that are started from this one count together: in that folder, gone with `stop`."""
-    folder = Path(tempfile.mkdtemp(prefix="moderation-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
+    """From now on, the processes that are started from this one count together: in that folder, gone with `stop`.
+
+    What servers that were killed have left goes now: it takes up memory.
+    """
+    place = MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    for left in place.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError), (left / ALIVE).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stop(left)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    lock = os.open(folder / "begins", os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # until this process, and all that are forked from it, have ended
+    (folder / "begins").rename(folder / ALIVE)
     os.environ[SHARED] = str(folder)
     return folder
 
