@@ -109,21 +109,18 @@ def per_day(since: Since, until: datetime) -> list[Day]:
     midnights = [datetime.combine(one, time(), UTC) for one in (*dates, until.astimezone(UTC).date() + timedelta(1))]
     period = bounds(since)
     edges = [min(max(midnight, period.start), period.end) for midnight in midnights]
-    uploads = [
-        number
-        for first in range(0, len(dates), COLUMNS)
-        for number in _between(tuple(edges[first : first + COLUMNS + 1]))
-    ]
+    firsts = range(0, len(dates), COLUMNS)
+    uploads = [number for first in firsts for number in _between(edges[first : first + COLUMNS + 1])]
     return [
         Day(one, number, down.get((one, Status.REFUSED), 0), down.get((one, Status.REMOVED), 0))
         for one, number in zip(dates, uploads, strict=True)
     ]
 
 
-def _between(edges: Sequence[datetime]) -> Sequence[int]:
+def _between(edges: Sequence[datetime]) -> list[int]:
     """How many pictures were uploaded from each of these moments to the next. Each stretch is one of an index."""
-    row = db.session.execute(_stretches(len(edges) - 1), {f"edge{place}": edge for place, edge in enumerate(edges)})
-    return tuple(row.one())
+    given = {f"edge{place}": edge for place, edge in enumerate(edges)}
+    return list(db.session.execute(_stretches(len(edges) - 1), given).one())
 
 
 @cache

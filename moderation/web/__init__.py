@@ -37,8 +37,8 @@ from . import (
     moderator,
     words,
 )
-from .faces import shown
 from .given import Asked, Id
+from .rendered import rendered
 from .session import LocalHttpCookies, sign_in_manager
 
 csrf = CSRFProtect()
@@ -79,7 +79,7 @@ def init_app(app: Flask) -> None:
     access.init_app(app)
     app.url_defaults(_static_version)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= words.FILTERS | {"shown": shown}
+    app.jinja_env.filters |= words.FILTERS | {"rendered": rendered}
     app.jinja_env.globals |= {
         "Role": Role,
         "low_detail": LOW_DETAIL,

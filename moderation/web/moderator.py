@@ -16,7 +16,7 @@ from ..reach import Reach, reach
 from ..similar import similar
 from .answers import back, wants_json
 from .exports import export
-from .faces import shown
+from .rendered import rendered
 from .session import only
 
 bp = Blueprint("moderator", __name__, url_prefix="/review")
@@ -88,7 +88,7 @@ def changes() -> ResponseReturnValue:
                 "status": card.picture.status,
                 "member": card.picture.member.name,
                 "copies": card.copies,
-                "html": shown(card),
+                "html": rendered(card),
             }
             for card in cards.cards(parts(), found, moment)
         ],
@@ -237,8 +237,8 @@ def _decided(decision: Decision, picture_id: int | None) -> ResponseReturnValue:
         # What lay on the card as a copy, and was not decided with it, gets a card of its own.
         left = pictures.undecided(request.form.getlist("copy", type=int)) if decision.undone is None else []
         return {
-            "card": shown(cards.cards(parts(), [found])[0]) if found else "",
-            "left": {card.picture.id: shown(card) for card in cards.stacked(parts(), left)},
+            "card": rendered(cards.cards(parts(), [found])[0]) if found else "",
+            "left": {card.picture.id: rendered(card) for card in cards.stacked(parts(), left)},
             "decision": decision.id,
             "said": sentence,
         }
