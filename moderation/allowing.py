@@ -17,7 +17,7 @@ from .judging import allowed, judge
 from .models import Check, FingerprintRow, KnownGood, Picture
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
-from .uploads import publish, recheck
+from .uploads import publish_all, recheck
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ def remove(parts: Parts, known_id: int, by_id: int) -> None:
         audit.record(Event.DISALLOW, by_id, known_good=known)
         db.session.flush()
         waiting = recheck(parts, unpack(known.fingerprint), version)
-    for picture_id in sorted(waiting):
-        publish(parts, picture_id)
+    publish_all(parts, waiting)
 
 
 def listed(limit: int) -> Sequence[Listed]:

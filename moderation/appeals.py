@@ -28,7 +28,7 @@ from .models import (
 from .parts import Parts
 from .pictures import IN_THE_BAR, counting
 from .replica import BLOCKLIST, PICTURES, bump
-from .uploads import publish
+from .uploads import publish_all
 
 LENGTH = 500
 """Characters of an appeal at most."""
@@ -163,8 +163,7 @@ def overturn(
             blocklist.withdraw(entry, decision)
         decision_id = decision.id
     del also  # thousands, perhaps, which each transaction that comes would look through
-    for picture_id in sorted(waiting):
-        publish(parts, picture_id)
+    publish_all(parts, waiting)
     return db.session.get_one(Decision, decision_id)
 
 

@@ -116,7 +116,24 @@ def _exempt(ids: Sequence[int], decision: Decision, entry: Entry | None) -> None
         db.session.execute(sa.insert(Exemption), rows)
 
 
-def take_back(parts: Parts, action: Action, version: int) -> bool:
+class Origins:
+    """The actions to go back to: past those of decisions that were taken back while this one stood."""
+
+    def __init__(self) -> None:
+        self._decided: dict[int, dict[int, Action]] = {}  # by decision and picture: there may be thousands
+
+    def of(self, action: Action) -> Action:
+        while action.before_decision_id:
+            before = db.session.get_one(Decision, action.before_decision_id)
+            if not before.undone:
+                break
+            if before.id not in self._decided:
+                self._decided[before.id] = {one.picture_id: one for one in reversed(before.actions) if one.decides}
+            action = self._decided[before.id][action.picture_id]
+        return action
+
+
+def take_back(parts: Parts, action: Action, origins: Origins, version: int) -> bool:
     """Put one picture back to where it was before an action; whether it has to go through `publish` now."""
     picture, before = action.picture, action.before
     if picture.purged:
@@ -125,7 +142,7 @@ def take_back(parts: Parts, action: Action, version: int) -> bool:
         return False  # somebody has decided on it since
     picture.version = version
     if action.decides:
-        origin = _origin(action)
+        origin = origins.of(action)
         picture.decision_id, before = origin.before_decision_id, origin.before
     comes_on_show = before in (Status.PUBLISHED, Status.PENDING)
     gave_way = action.after is Status.PUBLISHED and picture.status is Status.REPLACED
@@ -135,16 +152,6 @@ def take_back(parts: Parts, action: Action, version: int) -> bool:
     picture.status = Status.PENDING if comes_on_show else before
     picture.lease = now() + parts.lease if comes_on_show else None
     return comes_on_show
-
-
-def _origin(action: Action) -> Action:
-    """The action to go back to: past those of decisions that were taken back while this one stood."""
-    while action.before_decision_id:
-        before = db.session.get_one(Decision, action.before_decision_id)
-        if not before.undone:
-            break
-        action = next(one for one in before.actions if one.picture_id == action.picture_id and one.decides)
-    return action
 
 
 def markable(picture_id: int, seen: int | None) -> Picture:

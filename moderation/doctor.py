@@ -111,7 +111,8 @@ def _unfinished(parts: Parts, mend: bool) -> Iterator[Finding]:
         with writing():
             pending = sa.update(Picture).filter_by(status=Status.PENDING, lease=None)
             db.session.execute(pending.values(lease=moment), execution_options={"synchronize_session": False})
-        finish_work(parts)
+        while finish_work(parts):
+            pass
         after = sa.select(sa.func.count()).select_from(Picture).filter_by(status=Status.PENDING)
         left = db.session.scalar(after.where(Picture.lease <= moment)) or 0
         left += db.session.scalar(sa.select(sa.func.count()).select_from(Decision).where(Decision.lease < moment)) or 0

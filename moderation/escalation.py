@@ -19,7 +19,7 @@ from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
 from .review import INDECENT, disallow, undo
 from .sweeping import sweep
-from .uploads import never_shown, publish
+from .uploads import never_shown, publish, publish_all
 
 
 def escalate(parts: Parts, picture_id: int, by_id: int, reason: str) -> Decision:
@@ -96,8 +96,7 @@ def release_as_indecent(parts: Parts, picture_id: int, by_id: int) -> Decision:
         waiting = disallow(parts, known, decision, version)
         decision_id = decision.id
     sweep(parts, decision_id)
-    for id_ in sorted(waiting):
-        publish(parts, id_)
+    publish_all(parts, waiting)
     return db.session.get_one(Decision, decision_id)
 
 

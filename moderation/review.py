@@ -12,7 +12,18 @@ from .audit import Event
 from .blocklist import unpack
 from .columns import now
 from .database import db, in_parts, writing
-from .decisions import approvable, bring_back, decide, markable, may_release, move, name_of, take_back, told_at
+from .decisions import (
+    Origins,
+    approvable,
+    bring_back,
+    decide,
+    markable,
+    may_release,
+    move,
+    name_of,
+    take_back,
+    told_at,
+)
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint
 from .judging import allowed, known_good_near
@@ -20,7 +31,7 @@ from .models import Action, Decision, Entry, Exemption, Kind, KnownGood, Picture
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
 from .sweeping import sweep, swept
-from .uploads import never_shown, publish, recheck
+from .uploads import never_shown, publish_all, recheck
 
 INDECENT = "Nudity or sexual content"
 """The reason given where the moderator gives none."""
@@ -55,8 +66,7 @@ def mark(
         db.session.add_all(Exemption(picture_id=id_, entry_id=entry.id, decision_id=decision.id) for (id_,) in spared)
         decision_id = decision.id
     sweep(parts, decision_id)
-    for id_ in sorted(waiting):
-        publish(parts, id_)
+    publish_all(parts, waiting)
     return db.session.get_one(Decision, decision_id)
 
 
@@ -86,8 +96,7 @@ def approve(
         waiting = bring_back(parts, [picture, *_undecided(set(copies) - {picture_id})], decision, version)
         db.session.flush()
         decision_id = decision.id
-    for id_ in sorted(waiting):
-        publish(parts, id_)
+    publish_all(parts, waiting)
     return db.session.get_one(Decision, decision_id)
 
 
@@ -106,8 +115,7 @@ def approve_all(parts: Parts, picture_ids: Iterable[int], by_id: int) -> Decisio
         db.session.flush()
         decision_id = decision.id
     del found  # thousands, perhaps, which each transaction that comes would look through
-    for picture_id in waiting:
-        publish(parts, picture_id)
+    publish_all(parts, waiting)
     return db.session.get_one(Decision, decision_id)
 
 
@@ -232,15 +240,14 @@ def undo(parts: Parts, decision_id: int, by_id: int | None, event: Event = Event
         actions = sa.select(Action).filter_by(decision_id=decision_id).order_by(Action.id.desc())
         with db.session.no_autoflush:  # there may be thousands, and they are written together
             latest = db.session.scalars(actions.options(joinedload(Action.picture)))
-            waiting = {one.picture_id for one in latest if take_back(parts, one, version)}
+            origins = Origins()
+            waiting = {one.picture_id for one in latest if take_back(parts, one, origins, version)}
         for known in db.session.scalars(sa.select(KnownGood).filter_by(removal_id=decision_id)):
             if known.decision is None or known.decision.undone is None:
                 known_good.restore(known)
         added = sa.select(KnownGood.id).filter_by(decision_id=decision_id, removed=None)
         waiting |= disallow(parts, db.session.scalars(added).all(), decision, version)
-    # Older pictures first, so that a member's newest is the one that ends on show.
-    for picture_id in sorted(waiting):
-        publish(parts, picture_id)
+    publish_all(parts, waiting)
     sweep(parts, decision_id)
     return db.session.get_one(Decision, decision_id)
 

@@ -145,11 +145,12 @@ def take_care(app: Flask) -> threading.Thread:
 
 def _care(app: Flask, stop: threading.Event) -> None:
     parts: Parts = app.extensions[EXTENSION]
-    looks = 0
-    while not stop.wait(CARE_SECONDS):
+    looks = done = 0
+    while not stop.wait(0 if done else CARE_SECONDS):  # where something was left, there may be more
         looks += 1
         if looks % TIDY == 0:
             give_back()
+        done = 0
         try:
             with app.app_context():
                 done = sweeping.finish_work(parts)

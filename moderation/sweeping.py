@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 BATCH = 500
 """Pictures in one transaction: others wait for no more."""
 
+TAKEN_OVER = 100
+"""Pictures that are taken over at a time: what falls due meanwhile, a sweep above all, does not wait for thousands."""
+
 PAUSE = 0.15
 """Seconds between two of them: who waits for SQLite looks only every tenth of a second whether it is free."""
 
@@ -130,11 +133,14 @@ def swept(decision: Decision) -> Sweep:
 
 
 def finish_work(parts: Parts) -> int:
-    """Take over what other processes began and did not finish within their lease; how many pieces of work it was."""
+    """Take over what other processes left to be done, or did not finish within their lease; how much of it was done.
+
+    There may be more.
+    """
     moment = now()
     late = [
-        *_claim(parts, Picture, moment, Picture.status == Status.PENDING),
         *_claim(parts, Decision, moment, sa.true()),
+        *_claim(parts, Picture, moment, Picture.status == Status.PENDING),
     ]
     done = 0
     for kind, id_ in late:
@@ -152,9 +158,10 @@ def finish_work(parts: Parts) -> int:
 def _claim(
     parts: Parts, kind: type[Picture] | type[Decision], moment: datetime, also: sa.ColumnElement[bool]
 ) -> list[tuple[type, int]]:
-    out = sa.select(kind.id).where(kind.lease < moment, also)
-    if not db.session.scalars(out.limit(1)).first():
+    out = kind.lease < moment, also
+    due = db.session.scalars(sa.select(kind.id).where(*out).order_by(kind.lease, kind.id).limit(TAKEN_OVER)).all()
+    if not due:
         return []
     with writing():
-        renewed = sa.update(kind).where(kind.lease < moment, also).values(lease=now() + parts.lease).returning(kind.id)
-        return [(kind, id_) for id_ in db.session.scalars(renewed).all()]
+        renewed = sa.update(kind).where(kind.id.in_(due), *out).values(lease=now() + parts.lease)
+        return [(kind, id_) for id_ in sorted(db.session.scalars(renewed.returning(kind.id)).all())]

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -63,6 +63,9 @@ _REPLACED = (
 
 RECORDED = 12
 """Candidates of a check that are kept beside those that count: the nearest of the others."""
+
+COMING_BACK = 100
+"""Pictures that come on show again while somebody waits for it; more do when the answer is given."""
 
 BESIDE = 8
 """Threads that encode and store. They stay: OpenCV never gives back some bytes for each thread that it has met."""
@@ -215,6 +218,23 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
             db.session.execute(sa.insert(Match), _matches(found.hits, parts.policy, checked, check_id))
     metrics.checked(occasion, verdict, milliseconds / 1000, failure is not None)
     return get(picture_id)
+
+
+def publish_all(parts: Parts, picture_ids: Iterable[int]) -> None:
+    """Each through `publish`, older ones first, so that a member's newest is the one that ends on show.
+
+    Of very many, the first: the others are due from now on, for whoever looks for work that is left. That takes
+    milliseconds for each, and nobody sits before it.
+    """
+    waiting = sorted(picture_ids)
+    here, due = waiting[:COMING_BACK], waiting[COMING_BACK:]
+    if due:
+        with writing():
+            for some in portions(due):
+                left = sa.update(Picture).where(Picture.id.in_(some), Picture.status == Status.PENDING)
+                db.session.execute(left.values(lease=now()))
+    for id_ in here:
+        publish(parts, id_)
 
 
 def recheck(parts: Parts, known: Fingerprint, version: int) -> set[int]:

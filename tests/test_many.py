@@ -171,15 +171,15 @@ def of_its_member(picture: int) -> list[int]:
 def test_what_brings_copies_back_holds_others_up_with_no_statement_for_each_of_them(
     parts, arrive, draw, ana, decide, monkeypatch
 ):
-    read = []
+    read = [0]
+    publish = uploads.publish
 
     def note(*these: object) -> Picture:
-        done = uploads.publish(*these)
+        done = publish(*these)
         read[-1] = max(read[-1], len(db.session.identity_map))
         return done
 
-    monkeypatch.setattr("moderation.appeals.publish", note)
-    monkeypatch.setattr("moderation.review.publish", note)
+    monkeypatch.setattr(uploads, "publish", note)
     longest = []
     for seed, number in ((1, 2), (2, 60)):
         picture = arrive(draw(seed))
@@ -192,7 +192,7 @@ def test_what_brings_copies_back_holds_others_up_with_no_statement_for_each_of_t
         longest.append(max(statements))
     assert longest[0] == longest[1]
     # Nor is each of them looked through again, by each transaction in which one of them comes on show.
-    assert read[1] < 60
+    assert read[-1] < 60
 
 
 def test_an_import_and_its_undo_hold_others_up_with_no_statement_for_each_file(parts, draw, ana):
@@ -226,6 +226,45 @@ def test_of_the_same_picture_twice_in_one_import_the_second_is_known(parts, draw
     decision, known = review.import_entries(parts, [one, ("again.jpg", one[1])], ana, "")
     assert {name: entry.decision_id for name, entry in known.items()} == {"again.jpg": decision.id}
     assert [entry.source for entry in decision.entries] == ["1.jpg"]
+
+
+# --- coming back while nobody waits --------------------------------------------------------
+
+
+def undone(parts, picture: int, ana: int) -> Decision:
+    return review.undo(parts, review.mark(parts, picture, ana, None).id, ana)
+
+
+@pytest.mark.parametrize("decide", [undone, overturned, approved_held])
+def test_of_very_many_pictures_that_come_back_all_but_the_first_do_after_the_answer(
+    parts, another_process, arrive, draw, ana, decide, monkeypatch
+):
+    monkeypatch.setattr(uploads, "COMING_BACK", 2)
+    monkeypatch.setattr(sweeping, "TAKEN_OVER", 3)
+    picture = arrive(draw(1))
+    multiply(picture, 7)
+    ids = of_its_member(picture)
+    decide(parts, picture, ana)
+    assert statuses(ids) == [Status.REPLACED, PUBLISHED] + [Status.PENDING] * 6
+    assert [sweeping.finish_work(another_process) for _ in range(3)] == [3, 3, 0]
+    assert statuses(ids) == [Status.REPLACED] * 7 + [PUBLISHED]
+
+
+def test_a_sweep_that_is_due_does_not_wait_for_the_pictures_that_are(
+    parts, another_process, arrive, draw, ana, monkeypatch
+):
+    monkeypatch.setattr(uploads, "COMING_BACK", 0)
+    back = arrive(draw(1))
+    undone(parts, back, ana)
+    monkeypatch.setattr(review, "sweep", lambda *_these: None)
+    marked = arrive(draw(2))
+    review.mark(dataclasses.replace(parts, lease=OUT), marked, ana, None)
+    done = []
+    swept, published = sweeping._sweep, sweeping.publish
+    monkeypatch.setattr(sweeping, "_sweep", lambda *these, **how: done.append("sweep") or swept(*these, **how))
+    monkeypatch.setattr(sweeping, "publish", lambda *these: done.append("publish") or published(*these))
+    assert sweeping.finish_work(another_process) == 2
+    assert done == ["sweep", "publish"]
 
 
 # --- a sweep in several transactions -------------------------------------------------------
