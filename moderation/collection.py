@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 
 from .errors import Refusal
@@ -21,8 +22,8 @@ WITHIN = Policy().refuse.dhash
 CONFIRMED = Policy().refuse.phash
 """How many bits of the pHash's 256 a copy may differ in, always."""
 
-BATCH = 128
-"""Pictures that are committed together."""
+KEPT_AFTER = 1.0
+"""Seconds after which what was read is committed: each time costs some, on a slow disk most of one."""
 
 BUSY_SECONDS = 20
 """How long one process waits for another that writes."""
@@ -139,16 +140,20 @@ class Collection:
         return Plan(changed, len(listing.paths) - len(changed), sorted(gone), listing.unlisted)
 
     def update(self, plan: Plan, seen: Callable[[Reading], None]) -> None:
-        """Carry out a plan, over all cores; `seen` is told of each file. Whatever ends it, what was read is kept."""
+        """Carry out a plan, over all cores; `seen` is told of each file.
+
+        Whatever ends it, what was read is kept; of a kill or a power cut, all but the last second.
+        """
         self.forget(plan.gone)
         batch: list[Reading] = []
+        kept = monotonic()
         try:
             with closing(read_all(plan.changed, read)) as readings:
                 for reading in readings:
                     batch.append(reading)
-                    if len(batch) == BATCH:
+                    if monotonic() - kept >= KEPT_AFTER:
                         self._keep(batch)
-                        batch = []
+                        batch, kept = [], monotonic()
                     seen(reading)
         finally:
             self._keep(batch)

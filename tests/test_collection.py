@@ -138,8 +138,15 @@ def test_fingerprints_of_another_recipe_are_made_anew_and_not_compared_before(fo
     assert len(known(database)) == 3
 
 
-def test_an_index_that_is_interrupted_keeps_what_was_read(folder, database, monkeypatch, draw):
-    monkeypatch.setattr(collection_module, "BATCH", 2)
+def test_what_was_read_a_while_ago_is_kept_whatever_happens_next(folder, database, monkeypatch):
+    monkeypatch.setattr(collection_module, "KEPT_AFTER", 0)
+    kept = []
+    with Collection(database, create=True) as collection:
+        collection.update(collection.plan(folder), lambda _reading: kept.append(len(known(database))))
+    assert kept == [1, 2, 3]
+
+
+def test_an_index_that_is_interrupted_keeps_what_was_read(folder, database, draw):
     for number in range(4, 9):
         (folder / f"{number}.jpg").write_bytes(draw(number, size=64))
     seen = []

@@ -324,6 +324,9 @@ def test_in_whatever_order_the_steps_of_three_processes_come_nothing_slips(stage
                 phases=[Phase.generate],  # what fails is long; made shorter it takes minutes and says no more
             ),
         )
+        if long:
+            with capsys.disabled():
+                print(f"\n{counts['interleaved']} interleaved in {time.monotonic() - started:.0f} s", flush=True)
         # In haste always the same few, until all that is asked for was among them.
         enough = counts["interleaved"] > (INTERLEAVED if long else FEW)
         if enough and all(counts[name] for name in WANTED):
