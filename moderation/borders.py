@@ -116,8 +116,9 @@ def _shown(rows: Levels) -> npt.NDArray[np.bool_]:
 
 def _off(rows: Levels) -> npt.NDArray[np.int16]:
     """How far each pixel is from its row's middle level."""
-    middle = np.partition(rows, rows.shape[1] // 2, axis=1)[:, rows.shape[1] // 2, None]
-    off: npt.NDArray[np.int16] = np.abs(rows.astype(np.int16) - middle)
+    levels = rows.astype(np.int16)  # which numpy sorts many times as fast as bytes
+    middle = np.partition(levels, rows.shape[1] // 2, axis=1)[:, rows.shape[1] // 2, None]
+    off: npt.NDArray[np.int16] = np.abs(levels - middle)
     return off
 
 

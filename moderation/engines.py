@@ -20,10 +20,13 @@ class AutoEngine:
 
     def extend(self, codes: Codes, ids: Ids) -> None:
         if isinstance(self._engine, BKTreeEngine):
-            self._codes.extend(codes)
-            self._ids.extend(ids)
-            if len(self._codes) > self._few:
-                self._engine, codes, ids = MultiIndexEngine(), self._codes.values, self._ids.values
+            if len(self._codes) + len(codes) > self._few:
+                codes, ids = np.concatenate([self._codes.values, codes]), np.concatenate([self._ids.values, ids])
+                # What the tree was made of is let go of: it would lie there for good.
+                self._engine, self._codes, self._ids = MultiIndexEngine(), Column(np.uint64), Column(np.int64)
+            else:
+                self._codes.extend(codes)
+                self._ids.extend(ids)
         self._engine.extend(codes, ids)
 
     def near(self, code: int, within: int) -> tuple[Ids, Distances]:

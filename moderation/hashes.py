@@ -62,9 +62,9 @@ def part_hashes(fine: Levels, boxes: list[Box], even: Levels) -> tuple[npt.NDArr
     The parts themselves are not made: cutting them out is linear too.
     """
     levels = fine.astype(np.float32)
-    downs = list(dict.fromkeys((top, bottom) for _, top, _, bottom in boxes))
+    downs = tuple(dict.fromkeys((top, bottom) for _, top, _, bottom in boxes))
     # All in one product: for each by itself, the luminance would be made ready anew.
-    bands = np.concatenate([_of_part(*down)[_DOWN] for down in downs]) @ levels
+    bands = _down_parts(downs) @ levels
     band = dict(zip(downs, bands.reshape(len(downs), -1, FINE_SIDE), strict=True))
     sums = [band[top, bottom] @ _of_part(left, right)[_ACROSS].T for left, top, right, bottom in boxes]
     sums.append(band[0, 1] @ _of_part(0, 1)[_ACROSS, ::-1].T)
@@ -99,6 +99,12 @@ def _of_part(first: float, last: float) -> npt.NDArray[np.float32]:
     weights /= weights.sum(axis=1, keepdims=True)
     of_part: npt.NDArray[np.float32] = _TO_HASHES @ weights
     return of_part
+
+
+@lru_cache(maxsize=2)  # 98 KB for what every upload has
+def _down_parts(edges: tuple[tuple[float, float], ...]) -> npt.NDArray[np.float32]:
+    """What makes bands of a luminance: `_of_part` for the rows between those edges, one under the other."""
+    return np.concatenate([_of_part(*between)[_DOWN] for between in edges])
 
 
 _OF_EVEN = _TO_HASHES.reshape(33, SIDE // 2, 2).sum(axis=2)

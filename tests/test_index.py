@@ -1,6 +1,7 @@
 """Every engine answers alike, entry for entry, distance for distance: as comparing all codes does."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -252,6 +253,19 @@ def test_auto_keeps_the_tree_to_so_many_codes_and_then_has_the_other():
     assert isinstance(engine._engine, MultiIndexEngine)
     assert near(engine, ALL, 0) == [(2000, 0)]
     assert near(engine, 0, 1) == brute_force([*range(2000), ALL], 0, 1)
+
+
+def test_auto_keeps_no_second_copy_of_the_codes():
+    codes, ids = np.random.default_rng(9).integers(0, 2**64, 100_000, np.uint64), np.arange(100_000)
+    engine = AutoEngine()
+    tracemalloc.start()
+    try:
+        engine.extend(codes[:1000], ids[:1000])
+        engine.extend(codes[1000:], ids[1000:])
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < engine._engine.nbytes + codes.nbytes / 4
 
 
 def test_codes_beyond_the_first_chunk_are_found(monkeypatch):
