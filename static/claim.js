@@ -7,7 +7,10 @@ const RENEWED_EVERY_MS = 5 * 60 * 1000;
 const renewal = claim.hidden && setInterval(async () => {
   const options = { method: "POST", body: new FormData(claim), headers: { Accept: "application/json" } };
   const answer = await fetch(claim.action, options).catch(() => null);
-  if (!answer?.ok) return;
+  if (!answer?.ok) {
+    say("Your claim on this case could not be renewed: somebody else may take it over. What you have typed stays here.");
+    return;
+  }
   const { mine, by } = await answer.json();
   if (mine) return;
   clearInterval(renewal);

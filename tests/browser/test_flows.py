@@ -59,6 +59,11 @@ def test_who_loses_a_case_while_typing_is_told_by_whom_and_keeps_what_was_typed(
         ana.clock.fast_forward("05:00")
     expect(ana.get_by_role("alert")).to_have_count(0)
 
+    ana.route("**/claim", lambda route: route.abort())
+    ana.clock.fast_forward("05:00")
+    expect(ana.get_by_role("alert")).to_contain_text("could not be renewed")
+    ana.unroute("**/claim")
+
     rosa.goto(ana.url)
     rosa.get_by_role("button", name="Take over").click()
     expect(rosa.get_by_role("button", name="Not a match")).to_be_enabled()
