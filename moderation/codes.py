@@ -30,7 +30,7 @@ class Coded:
 class Codes:
     """By picture, its whole view. For any number of threads."""
 
-    def __init__(self, most: int = 20_000) -> None:
+    def __init__(self, most: int = 2_048) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._epoch = ""
