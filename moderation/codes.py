@@ -28,7 +28,7 @@ class Coded:
 
 
 class Codes:
-    """By picture, its whole view. For any number of threads."""
+    """By picture, its whole view, of so many at most. For any number of threads."""
 
     def __init__(self, most: int = 2_048) -> None:
         self._most = most
