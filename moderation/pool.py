@@ -31,6 +31,9 @@ LEAST = 0.0007
 WORTH_IT = 1.0
 """Seconds that the rest must look like taking for workers to be started: that takes up to a second itself."""
 
+WORTH_A_FORK = 0.1
+"""The same where they split off this process, which takes a hundredth of one."""
+
 AHEAD = 4
 """Chunks for each worker that are in hand at a time, so that none waits while an answer is fetched."""
 
@@ -71,9 +74,10 @@ def _here(paths: Sequence[Path], read: Callable[[Path], Reading], forever: bool)
     Or until one comes that may take long: this process could not be ended for it.
     """
     spent = 0.0
+    enough = min(WORTH_IT, WORTH_A_FORK) if _method() == "fork" else WORTH_IT
     for number, path in enumerate(paths):
         each = spent / (number - 1) if number > FIRST else LEAST
-        if not forever and each * (len(paths) - number) > WORTH_IT:
+        if not forever and each * (len(paths) - number) > enough:
             return
         if not _cheap(path):
             return
@@ -137,9 +141,7 @@ def _one_by_one(paths: Sequence[Path], read: Callable[[Path], Reading]) -> Itera
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    known = multiprocessing.get_all_start_methods()
-    # The quickest; but it would copy the locks that this process's other threads hold.
-    method = "fork" if "fork" in known and _single() else "forkserver" if "forkserver" in known else "spawn"
+    method = _method()
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(["moderation.folders"])  # imported once for all workers
@@ -155,6 +157,12 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     finally:
         all_there.set()  # after Ctrl-C, too: this process ends when they have, and they would wait
     return pool
+
+
+def _method() -> str:
+    """How workers are started: the quickest way; but it would copy the locks that this process's other threads hold."""
+    known = multiprocessing.get_all_start_methods()
+    return "fork" if "fork" in known and _single() else "forkserver" if "forkserver" in known else "spawn"
 
 
 def _prepare(all_there: Event) -> None:
