@@ -8,7 +8,7 @@ const renewal = claim.hidden && setInterval(async () => {
   const options = { method: "POST", body: new FormData(claim), headers: { Accept: "application/json" } };
   const answer = await fetch(claim.action, options).catch(() => null);
   if (!answer?.ok) {
-    say("Your claim on this case could not be renewed: somebody else may take it over. What you have typed stays here.");
+    if (taken) say("Your claim could not be renewed: somebody else may take this over. What you have typed stays.");
     return;
   }
   const { mine, by } = await answer.json();

@@ -76,6 +76,15 @@ def test_who_loses_a_case_while_typing_is_told_by_whom_and_keeps_what_was_typed(
     ana.get_by_label("If indecent").press("Enter")
     assert status(held) is Status.HELD
 
+    rosa.get_by_role("button", name="Not a match").click()
+    expect(rosa.get_by_text("Nothing is held.")).to_be_visible()
+    ana.goto(f"/review/cases/{held}")
+    expect(ana.get_by_text("This picture is decided")).to_be_visible()
+    ana.route("**/claim", lambda route: route.abort())
+    with ana.expect_event("requestfailed"):
+        ana.clock.fast_forward("05:00")
+    expect(ana.get_by_role("alert")).to_have_count(0)  # there is nothing that anybody could take over
+
 
 def test_what_is_escalated_leaves_every_open_grid_and_only_the_named_see_it(
     window: Callable, arrive: Callable, draw: Callable
