@@ -6,7 +6,6 @@ python -m tests.benchmarks check --photos DIR
 import argparse
 import json
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -22,8 +21,6 @@ from pathlib import Path
 
 import imagehash
 import numpy as np
-import numpy.typing as npt
-import sqlalchemy as sa
 from PIL import Image
 
 from moderation import accounts, tokens, uploads
@@ -32,17 +29,16 @@ from moderation.blocklist import Blocklist
 from moderation.context import EXTENSION
 from moderation.database import db, writing
 from moderation.engines import ENGINES
-from moderation.fingerprint import Fingerprint, blocked_views, fingerprint_bytes
+from moderation.fingerprint import Fingerprint
 from moderation.index import Codes, Distances, Engine, Ids
 from moderation.judging import VERIFIED, judge
 from moderation.matching import Verdict
 from moderation.memory import keep_memory, set_aside
-from moderation.models import Decision, Entry, FingerprintRow, Kind, Role
+from moderation.models import Role
 from moderation.parts import Parts
-from moderation.replica import BLOCKLIST, bump
-from moderation.views import DIRECT
 
 from . import machine, photos
+from .crowd import Crowd, write
 
 MEGAPIXELS = (0.2, 1, 12)
 PICTURES = 6
@@ -50,8 +46,6 @@ PICTURES = 6
 
 TEMPLATES = 240
 """Photographs whose views the entries are made of."""
-
-BATCH = 2000
 
 DECODE = 5.9
 """Milliseconds of the full decode of 1 megapixel on the machine that the targets were set for."""
@@ -131,11 +125,11 @@ def measure(given: Sequence[Path], lengths: Sequence[int], rounds: int, place: P
         folders = [parts.store.root / f"{number:02x}" for number in range(256)]  # as a site has them after a while
         for folder in folders:
             folder.mkdir()
-        crowd = _Crowd(photos.spread(given[::2], TEMPLATES))
+        crowd = Crowd(photos.spread(given[::2], TEMPLATES))
         near = [one for data in pictures[DOZEN_KIND] for one in crowd.near(_print(data, parts))]
-        known = _block(near)
+        known = write(near)
         for length in lengths:
-            _block(crowd.strangers(length - known))
+            write(crowd.strangers(length - known))
             known = length
             with _served(place / "instance") as ask:
                 check = _Check(parts, ask, token, member_id, length)
@@ -156,99 +150,8 @@ def _pictures(given: Sequence[Path], place: Path) -> dict[str, list[bytes]]:
     }
 
 
-# --- the entries --------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _New:
-    """An entry to be: its own views, the fingerprint it stands beside, and the luminance its pixels are compared by."""
-
-    views: npt.NDArray[np.void]
-    print_: Fingerprint
-    luminance: bytes
-
-
-class _Crowd:
-    """Entries made of real ones: every row of 8 bits of a dHash, and every word of a pHash, is some photograph's."""
-
-    def __init__(self, templates: Sequence[Path]) -> None:
-        prints = [fingerprint_bytes(path.read_bytes(), every_view=True)[0] for path in templates]
-        self._prints = [print_ for print_ in prints if not print_.weak]
-        self._views = [blocked_views(print_) for print_ in self._prints]
-        every = np.concatenate(self._views)
-        self._rows = every["dhash"].copy().view(np.uint8).reshape(-1, 8)
-        self._words = every["phash"].copy()
-        self._rng = np.random.default_rng(2)
-
-    def strangers(self, number: int) -> Iterator[_New]:
-        for place in range(number):
-            views = self._views[place % len(self._views)].copy()
-            pick = self._rng.integers(len(self._rows), size=(len(views), 12))
-            views["dhash"] = np.ascontiguousarray(self._rows[pick[:, :8], range(8)]).view(np.uint64)[:, 0]
-            views["phash"] = self._words[pick[:, 8:], range(4)]
-            print_ = self._prints[place % len(self._prints)]
-            yield _New(views, print_, print_.luminance.tobytes())
-
-    def near(self, print_: Fingerprint) -> Iterator[_New]:
-        """More than `VERIFIED` that are candidates for that picture and come near to no refusal.
-
-        Half are crops of it that are half covered, which agree in part; half are strangers under its hashes.
-        """
-        views = blocked_views(print_)
-        crops = views[~np.isin(views["view"] >> 3, DIRECT)].copy()
-        for place in range(VERIFIED + 4):
-            moved = crops.copy()
-            moved["phash"][:, place % 4] ^= np.uint64((1 << 16 + place) - 1)
-            levels = self._prints[place].luminance.copy()
-            if place % 2:
-                levels[: len(levels) // 2] = print_.luminance[: len(levels) // 2]
-            yield _New(moved, print_, levels.tobytes())
-
-
 def _print(data: bytes, parts: Parts) -> Fingerprint:
     return parts.decoder.fingerprint(data)
-
-
-def _block(new: Iterator[_New] | list[_New]) -> int:
-    """Write them as the entries of one decision, and return how many there are."""
-    new = iter(new)
-    with writing():
-        version = bump(BLOCKLIST)
-        decision = Decision(kind=Kind.IMPORT)
-        db.session.add(decision)
-        db.session.flush()
-        first = last = (db.session.scalar(sa.select(sa.func.max(FingerprintRow.id))) or 0) + 1
-        while batch := [one for _, one in zip(range(BATCH), new, strict=False)]:
-            numbered = list(enumerate(batch, last))
-            db.session.execute(
-                sa.insert(FingerprintRow),
-                [
-                    {
-                        "id": id_,
-                        "recipe": one.print_.recipe,
-                        "views": one.print_.views.tobytes(),
-                        "detail": one.print_.detail,
-                        "aspect": one.print_.aspect,
-                        "luminance": one.luminance,
-                        "pixels": random.randbytes(32),
-                    }
-                    for id_, one in numbered
-                ],
-            )
-            db.session.execute(
-                sa.insert(Entry),
-                [
-                    {
-                        "fingerprint_id": id_,
-                        "decision_id": decision.id,
-                        "views": one.views.tobytes(),
-                        "version": version,
-                    }
-                    for id_, one in numbered
-                ],
-            )
-            last += len(batch)
-    return last - first
 
 
 # --- the checks ---------------------------------------------------------------
