@@ -40,6 +40,9 @@ KNOWN = "known"
 
 KNOWN_FOR = timedelta(days=180)
 
+FLASHES = 8
+"""Sentences at most, the latest, that wait for the next page: browsers throw a cookie of more than 4 kB away."""
+
 
 class Visitor(UserMixin):  # type: ignore[misc]
     """A signed-in person, as of the beginning of the request."""
@@ -153,8 +156,12 @@ class LocalHttpCookies(SecureCookieSessionInterface):
         return self.session_class() if to_software() else super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if not to_software():
-            super().save_session(app, session, response)
+        if to_software():
+            return
+        # Flask's name for what is flashed. Who asks without ever looking at a page would gather more and more.
+        if len(said := session.get("_flashes", ())) > FLASHES:
+            session["_flashes"] = said[-FLASHES:]
+        super().save_session(app, session, response)
 
     def get_cookie_name(self, app: Flask) -> str:
         return self.prefixed(super().get_cookie_name(app))

@@ -9,6 +9,7 @@ from io import BytesIO
 import pytest
 from flask import Flask
 from PIL import Image
+from werkzeug.datastructures import FileStorage
 
 from moderation import review, uploads
 from moderation.columns import now
@@ -16,6 +17,7 @@ from moderation.context import EXTENSION
 from moderation.database import db, writing
 from moderation.models import Check, Picture, Role, Status
 from moderation.parts import Parts, Patience
+from moderation.web.session import FLASHES
 from tests.conftest import near_copy, save
 from tests.web.conftest import Browser
 
@@ -63,6 +65,17 @@ def test_a_truncated_picture_and_too_many_pixels_are_refused_with_a_sentence(sig
     assert answer.status_code == 413
     assert "more than 40 megapixels" in answer.text
     assert not pictures()
+
+
+def test_who_never_looks_at_a_page_gathers_few_sentences(sign_in: Callable, draw: Callable) -> None:
+    mia = sign_in("mia")
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', mia.get("/picture").text)[1]
+    picture = draw(1)
+    for _ in range(FLASHES + 2):
+        form = {"csrf_token": token, "picture": FileStorage(BytesIO(picture), "holiday.jpg")}
+        assert mia.send("POST", "/picture", data=form).status_code == 302
+    assert mia.get("/picture").text.count("Your new profile picture is on show.") == FLASHES
+    assert "Your new profile picture is on show." not in mia.get("/picture").text
 
 
 def test_a_form_without_a_file_says_so(sign_in: Callable) -> None:
