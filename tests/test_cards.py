@@ -1,10 +1,12 @@
 """The grid's pages: copies on one card, orders, and what is told beside a picture."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from moderation import cards, pictures, replica, review, uploads
+from moderation.database import writing
 from moderation.demo import near_miss
 from moderation.models import Role, Status
 from moderation.parts import Parts
@@ -125,11 +127,18 @@ def test_the_grid_of_one_member(parts: Parts, draw: Callable, person: Callable) 
     assert laid_out(parts, "all", member="nobody") == []
 
 
-def test_the_third_upload_within_a_day_is_told(parts: Parts, draw: Callable, person: Callable) -> None:
-    mia = person("mia")
-    numbers = [uploads.receive(parts, mia, draw(seed)).id for seed in range(3)]
+def test_which_of_its_member_s_uploads_within_24_hours_a_card_shows_is_told(
+    parts: Parts, draw: Callable, person: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "AT_ONCE", 2)
+    mia, max_ = person("mia"), person("max")
+    numbers = [uploads.receive(parts, mia, draw(seed)).id for seed in range(4)]
+    others = uploads.receive(parts, max_, draw(4)).id
+    with writing():
+        pictures.find(numbers[0]).created -= timedelta(hours=24)
     page = cards.page(parts, "undecided", 50)
-    assert {card.picture.id: card.today for card in page.cards} == dict(zip(numbers, (1, 2, 3), strict=True))
+    told = {card.picture.id: card.today for card in page.cards}
+    assert told == dict(zip([*numbers, others], (1, 1, 2, 3, 1), strict=True))
 
 
 def test_a_newcomer_brings_the_numbers_of_the_copies_that_it_stands_for(
