@@ -10,7 +10,7 @@ from .columns import now
 from .database import db, in_parts
 from .fingerprint import RECIPE, Fingerprint, blocked_views, unpack_views
 from .index import Engine
-from .matching import Matcher
+from .matcher import Matcher
 from .models import Decision, Entry, FingerprintRow
 from .replica import BLOCKLIST, Change, Replica, bump
 from .views import BLOCKED_KINDS

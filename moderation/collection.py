@@ -13,7 +13,8 @@ from .errors import Refusal
 from .fingerprint import RECIPE, Fingerprint
 from .folders import PictureFile, Reading, Unread, absolute, find, read
 from .index import ScanEngine
-from .matching import Hit, Matcher, Policy, Zone
+from .matcher import Matcher
+from .matching import Hit, Policy, Zone
 from .pool import read_all
 
 WITHIN = Policy().refuse.dhash

@@ -22,7 +22,8 @@ from .drawing import draw, draw_indecent
 from .errors import Refusal
 from .fingerprint import fingerprint
 from .folders import find
-from .matching import Policy, Verdict, against
+from .matcher import against
+from .matching import Policy, Verdict
 from .models import Account, Check, Decision, Entry, Occasion, Picture, Role, Status
 from .parts import Parts
 

@@ -1,5 +1,6 @@
 """Ids by code within a Hamming distance: the engines behind one interface of two methods."""
 
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -10,6 +11,9 @@ Codes = npt.NDArray[np.uint64]
 Ids = npt.NDArray[np.int64]
 Distances = npt.NDArray[np.int64]
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+LARGE = 1 << 16
+"""Bytes from which on a column lies in memory of its own."""
 
 
 class Engine(Protocol):
@@ -89,7 +93,7 @@ class Column(Generic[Scalar]):
     """An array that grows at its end at amortised constant cost. `values` is a view of shape (n, *shape)."""
 
     def __init__(self, dtype: type[Scalar], shape: tuple[int, ...] = ()) -> None:
-        self._room: npt.NDArray[Scalar] = np.empty((64, *shape), dtype)
+        self._room: npt.NDArray[Scalar] = np.empty((16, *shape), dtype)
         self._length = 0
 
     def __len__(self) -> int:
@@ -101,7 +105,7 @@ class Column(Generic[Scalar]):
 
     @property
     def nbytes(self) -> int:
-        return self._room.nbytes
+        return self.values.nbytes
 
     def after(self, count: int) -> "Column[Scalar]":
         """A new one without the first so many values."""
@@ -111,16 +115,26 @@ class Column(Generic[Scalar]):
 
     def keep(self, places: npt.NDArray[np.int64]) -> None:
         """Only the values at those places."""
-        self._room = self.values[places]
-        self._length = len(places)
+        kept = self.values[places]
+        self._room, self._length = self._of(len(kept)), 0
+        self.extend(kept)
 
     def extend(self, values: npt.NDArray[Scalar]) -> None:
         end = self._length + len(values)
         if end > len(self._room):
-            # By a quarter: room that nothing fills yet is memory all the same.
-            more = len(self._room) if len(self._room) < 1024 else len(self._room) // 4
-            room = np.empty((max(end, len(self._room) + more), *self._room.shape[1:]), self._room.dtype)
+            room = self._of(max(end, 2 * len(self._room)))
             room[: self._length] = self.values
             self._room = room
         self._room[self._length : end] = values
         self._length = end
+
+    def _of(self, count: int) -> npt.NDArray[Scalar]:
+        """Room for so many values, of which what nothing has filled yet takes no memory.
+
+        From the system, where it is much: in the heap, each time that it grows would leave a hole.
+        """
+        like, shape = self._room, (count, *self._room.shape[1:])
+        if count * like[:1].nbytes < LARGE:
+            return np.empty(shape, like.dtype)
+        pages = mmap(-1, count * like[:1].nbytes, MAP_PRIVATE | MAP_ANONYMOUS)
+        return np.frombuffer(pages, like.dtype).reshape(shape)

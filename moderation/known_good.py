@@ -8,7 +8,7 @@ from .columns import now
 from .database import db
 from .fingerprint import Fingerprint
 from .index import ScanEngine
-from .matching import Matcher
+from .matcher import Matcher
 from .models import Decision, FingerprintRow, KnownGood
 from .replica import KNOWN_GOOD, Change, Replica, bump
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from .fingerprint import Fingerprint
 from .index import ScanEngine
-from .matching import Matcher
+from .matcher import Matcher
 from .models import DOWN, SWEPT, FingerprintRow, Picture, Status
 from .replica import PICTURES, Change, Replica
 from .views import ASKED_KINDS

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from .database import db, glance
 from .fingerprint import Fingerprint
-from .matching import BATCH, Hit, Matcher, Policy
+from .matcher import BATCH, Matcher
+from .matching import Hit, Policy
 from .models import Counter
 
 BLOCKLIST = "blocklist"

@@ -11,7 +11,8 @@ from .blocklist import unpack
 from .counting import Since, within
 from .database import db, in_parts
 from .fingerprint import LOW_DETAIL, RECIPE
-from .matching import Hit, Policy, Verdict, against, decide
+from .matcher import against
+from .matching import Hit, Policy, Verdict, decide
 from .models import Check, Decision, Entry, FingerprintRow, Match, Occasion, Picture
 from .verify import ENOUGH, Agreement
 

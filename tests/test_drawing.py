@@ -10,7 +10,8 @@ from moderation.canonical import canonical
 from moderation.drawing import draw, draw_indecent
 from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.index import ScanEngine
-from moderation.matching import Matcher, Policy, Verdict, compare
+from moderation.matcher import Matcher
+from moderation.matching import Policy, Verdict, compare
 
 POLICY = Policy()
 

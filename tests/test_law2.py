@@ -26,7 +26,8 @@ from moderation.database import db, writing
 from moderation.fingerprint import Fingerprint, fingerprint
 from moderation.index import BKTreeEngine
 from moderation.known_good import KnownGoodList
-from moderation.matching import Hit, Matcher, Policy, Verdict, compare
+from moderation.matcher import Matcher
+from moderation.matching import Hit, Policy, Verdict, compare
 from moderation.models import Account, Action, Check, Decision, Entry, Picture, Role, Status
 from moderation.onshow import OnShow
 from moderation.parts import Parts

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moderation import matching
+from moderation import matcher as module
 from moderation.fingerprint import Fingerprint
 from moderation.index import ScanEngine
-from moderation.matching import Hit, Matcher, Policy, Verdict, Zone
+from moderation.matcher import Matcher
+from moderation.matching import Hit, Policy, Verdict, Zone
 from moderation.views import ASKED_KINDS, BLOCKED_KINDS, COMPARABLE, Cut, number
 
 from .conftest import EVERY_ENGINE
@@ -156,14 +157,14 @@ def test_what_is_put_again_is_found_as_it_is_now_and_not_as_it_was(matcher):
 
 
 def test_of_a_long_list_no_more_than_a_batch_is_held_that_is_not_kept(matcher, monkeypatch):
-    monkeypatch.setattr(matching, "BATCH", 10)
+    monkeypatch.setattr(module, "BATCH", 10)
     alive: weakref.WeakSet[Fingerprint] = weakref.WeakSet()
 
     def coming() -> Iterator[tuple[int, Fingerprint]]:
         for id_ in range(100):
             alive.add(one := known((0x1F * id_, id_)))
             yield id_, one
-            assert len(alive) <= 2 * matching.BATCH
+            assert len(alive) <= 2 * module.BATCH
 
     matcher.put(coming(), weak_by_hash=False)
     assert len(matcher) == 100
@@ -171,7 +172,7 @@ def test_of_a_long_list_no_more_than_a_batch_is_held_that_is_not_kept(matcher, m
 
 
 def test_what_came_before_an_error_is_known_and_the_whole_list_can_be_put_again(matcher, monkeypatch):
-    monkeypatch.setattr(matching, "BATCH", 10)
+    monkeypatch.setattr(module, "BATCH", 10)
     prints = [(id_, known((id_, 6 * id_))) for id_ in range(40)]
 
     def coming() -> Iterator[tuple[int, Fingerprint]]:
@@ -208,22 +209,22 @@ def test_what_is_put_again_as_it_is_takes_no_room_and_anything_else_is_put(match
     one = known((0, 0), pixels=b"a" * 32)
     for _ in range(3):
         matcher.put([(1, one)], weak_by_hash=True)
-    assert len(matcher._owner) == 1
+    assert len(matcher._ids) == 1
     matcher.put([(1, other), (1, one)], weak_by_hash=True)
-    assert len(matcher._owner) == 1
+    assert len(matcher._ids) == 1
     matcher.put([(1, other)], weak_by_hash=True)
-    assert len(matcher._owner) == 1 + len(other.views)
+    assert len(matcher._ids) == 2
     assert [found.id for found in matcher.near(other, POLICY)] == [1]
 
 
 def test_a_list_on_which_much_comes_and_goes_does_not_grow(matcher, monkeypatch):
-    monkeypatch.setattr(matching, "ROOM", 50)
+    monkeypatch.setattr(module, "ROOM", 50)
     for id_ in range(1000):
         matcher.put([(id_, known((id_, 0), (bits(40), 3), pixels=b"%032d" % id_))], weak_by_hash=False)
         if id_ >= 3:
             matcher.drop(id_ - 3)
     assert len(matcher) == 3
-    assert len(matcher._owner) <= 50 + 3 * 8
+    assert len(matcher._ids) <= 50 + 3 * 2
     assert {one.id for one in matcher.near(known((bits(40), 3)), WIDE)} == {997, 998, 999}
 
 
@@ -244,10 +245,10 @@ prints = st.builds(
 changes = st.lists(st.tuples(st.integers(1, 5), st.none() | prints), max_size=12)
 
 
-@pytest.fixture(scope="module", params=[matching.ROOM, -1000], ids=["", "clearing away at every chance"])
+@pytest.fixture(scope="module", params=[module.ROOM, -1000], ids=["", "clearing away at every chance"])
 def room(request) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(matching, "ROOM", request.param)
+        patch.setattr(module, "ROOM", request.param)
         yield
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from moderation.drawing import draw
 from moderation.fingerprint import fingerprint
-from moderation.matching import Policy, Verdict, Zone, against, compare, decide, verified
+from moderation.matcher import against
+from moderation.matching import Policy, Verdict, Zone, compare, decide, verified
 from moderation.verify import ENOUGH, Agreement
 from moderation.views import Cut, Turn, number
 

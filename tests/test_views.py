@@ -10,7 +10,8 @@ from moderation.drawing import draw, draw_indecent
 from moderation.fingerprint import blocked_views, distance, fingerprint
 from moderation.hashes import hashes
 from moderation.luminance import SIDE, WHOLE_BOX, Levels, coarse, halved, luminance
-from moderation.matching import Policy, Verdict, against
+from moderation.matcher import against
+from moderation.matching import Policy, Verdict
 from moderation.views import (
     COMPARABLE,
     VIEW,

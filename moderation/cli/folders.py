@@ -16,7 +16,8 @@ from ..fingerprint import Fingerprint, pixels_hash
 from ..folders import FOLDER_LIMITS, PictureFile, Reading, Unread, absolute, load, read
 from ..gathering import Wanted
 from ..gathering import gather as write_test_set
-from ..matching import Hit, Policy, Verdict, against
+from ..matcher import against
+from ..matching import Hit, Policy, Verdict
 from ..matching import compare as distances
 from ..pages import read as read_pages
 from ..pages import resolve

@@ -18,7 +18,8 @@ from PIL import Image
 
 from moderation.canonical import canonical
 from moderation.fingerprint import Fingerprint, blocked_views, fingerprint
-from moderation.matching import Hit, Matcher, Policy, Verdict, verified
+from moderation.matcher import Matcher
+from moderation.matching import Hit, Policy, Verdict, verified
 from moderation.multi_index import MultiIndexEngine
 
 from . import photos

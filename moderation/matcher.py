@@ -1,0 +1,243 @@
+"""Many fingerprints, and which of them one comes near to."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .fingerprint import Fingerprint, blocked_views, distance
+from .index import Column, Distances, Engine, Ids, ScanEngine
+from .matching import Hit, Policy, Verdict, verified
+from .views import BOTH_DIRECT, COMPARABLE, VIEW, unpack_box
+
+_ONE_KIND = np.zeros(len(COMPARABLE), np.int64)
+
+BATCH = 4_096
+"""So many fingerprints are made ready together."""
+
+ROOM = 512
+"""So many fingerprints may be dropped, and half as many as there are others, before they are cleared away."""
+
+_NO_PIXELS = bytes(32)
+
+
+class Matcher:
+    """Fingerprints by id, and which of them one comes near to. Not for several threads at once.
+
+    The known ones are blocked pictures and an upload asks, unless `known_are_uploads`: then it is the other way about.
+    Known views have an engine for each of their `kinds`, and each is asked only with what may be compared with it.
+    """
+
+    def __init__(
+        self, make: Callable[[], Engine], kinds: npt.NDArray[np.int64] = _ONE_KIND, known_are_uploads: bool = False
+    ) -> None:
+        self._kinds = kinds.astype(np.uint8)  # of millions of rows at once
+        self._swapped = known_are_uploads
+        self._make = make
+        comparable = COMPARABLE.T if known_are_uploads else COMPARABLE
+        of_kind = [kinds == kind for kind in range(int(kinds.max()) + 1)]
+        self._engines = [make() for _ in of_kind]
+        self._asks, self._asks_directly = (
+            [which[mine].any(axis=0) for mine in of_kind] for which in (comparable, comparable & BOTH_DIRECT)
+        )
+        # A place for each fingerprint, and in its order a row for each of its views. The engines answer with row
+        # numbers. A dropped one's place stays, with id -1. Kept in columns: objects would take several times as much.
+        self._places: dict[int, int] = {}
+        self._ids: Column[np.int64] = Column(np.int64)
+        self._first: Column[np.uint32] = Column(np.uint32)  # the row that its rows begin with
+        self._pixels: Column[np.uint64] = Column(np.uint64, (4,))
+        self._weak: Column[np.bool_] = Column(np.bool_)
+        self._place: Column[np.uint32] = Column(np.uint32)
+        self._dhash: Column[np.uint64] = Column(np.uint64)
+        self._view: Column[np.uint8] = Column(np.uint8)
+        self._box: Column[np.uint8] = Column(np.uint8, (4,))
+        self._phash: Column[np.uint64] = Column(np.uint64, (4,))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, id_: int) -> bool:
+        return id_ in self._places
+
+    def put(self, known: Iterable[tuple[int, Fingerprint]], weak_by_hash: bool) -> None:
+        """Add fingerprints, each in place of the one with its id, if there is one.
+
+        A weak fingerprint is found by its hashes only if `weak_by_hash`, otherwise by identical pixels alone. One that
+        is known as it is costs nothing: a picture comes again with every change of its state. Where getting them ends
+        in an error, those that came before are known.
+        """
+        first, coming = len(self._place), iter(known)
+        try:
+            # A batch at a time: of a million, what they are read from would take more memory than what is kept.
+            while batch := dict(islice(coming, BATCH)):
+                self._store(batch, weak_by_hash)
+        finally:
+            self._index(first)
+        if len(self._ids) - len(self) > ROOM + len(self) // 2:
+            self._clear_away()
+
+    def _store(self, known: dict[int, Fingerprint], weak_by_hash: bool) -> None:
+        shown = {id_: one.views if weak_by_hash or not one.weak else one.views[:0] for id_, one in known.items()}
+        latest = {id_: one for id_, one in known.items() if not self._has(id_, one, shown[id_])}
+        for id_ in latest.keys() & self._places.keys():
+            self.drop(id_)
+        if not latest:
+            return
+        # Joined as bytes: numpy would look at the type of each.
+        views = np.frombuffer(b"".join(shown[id_].tobytes() for id_ in latest), VIEW)
+        counts = np.array([len(shown[id_]) for id_ in latest])
+        places = np.arange(len(self._ids), len(self._ids) + len(latest))
+        self._places.update(zip(latest, places.tolist(), strict=True))
+        self._ids.extend(np.array(list(latest)))
+        self._first.extend((len(self._place) + counts.cumsum() - counts).astype(np.uint32))
+        self._pixels.extend(np.array([_words(one.pixels) for one in latest.values()]))
+        self._weak.extend(np.array([one.weak for one in latest.values()]))
+        self._place.extend(places.repeat(counts).astype(np.uint32))
+        self._dhash.extend(views["dhash"])
+        self._view.extend(views["view"])
+        self._box.extend(views["box"])
+        self._phash.extend(views["phash"])
+
+    def _rows(self, place: int) -> slice:
+        first = self._first.values[place : place + 2].tolist()
+        return slice(first[0], first[1] if len(first) > 1 else len(self._place))
+
+    def _has(self, id_: int, one: Fingerprint, views: npt.NDArray[np.void]) -> bool:
+        place = self._places.get(id_)
+        if place is None or not np.array_equal(self._pixels.values[place], _words(one.pixels)):
+            return False
+        rows = self._rows(place)
+        return (
+            bool(self._weak.values[place]) == one.weak
+            and np.array_equal(self._view.values[rows], views["view"])
+            and np.array_equal(self._dhash.values[rows], views["dhash"])
+            and np.array_equal(self._phash.values[rows], views["phash"])
+            and np.array_equal(self._box.values[rows], views["box"])
+        )
+
+    def drop(self, id_: int) -> None:
+        """Forget that fingerprint, if it is known."""
+        place = self._places.pop(id_, None)
+        if place is not None:
+            self._ids.values[place] = -1
+
+    def near(self, asked: Fingerprint, policy: Policy, by_hash: bool = True, direct: bool = False) -> list[Hit]:
+        """Every known fingerprint that is a candidate, once each, in its gravest pair of views; gravest, nearest first.
+
+        With `by_hash` False, identical pixels alone count; with `direct`, direct views alone.
+        """
+        best = self._by_hashes(asked, policy, direct) if by_hash else {}
+        for id_ in self._identical(asked.pixels):
+            best[id_] = Hit(id_, 0, 0, 0, 0, identical=True)
+        return sorted(best.values(), key=lambda hit: (-policy.verdict(hit).gravity, hit.rank, hit.id))
+
+    def _identical(self, pixels: bytes | None) -> list[int]:
+        """The ids of those with exactly these canonical pixels."""
+        if not pixels:
+            return []
+        wanted, known = _words(pixels), self._pixels.values
+        places = np.flatnonzero(known[:, 0] == wanted[0])
+        ids = self._ids.values[places[(known[places] == wanted).all(axis=1)]].tolist()
+        return [id_ for id_ in ids if id_ >= 0]
+
+    def _index(self, first: int) -> None:
+        """Have the engines know the rows from that one on."""
+        kinds, codes = self._kinds[self._view.values[first:]], self._dhash.values[first:]
+        for kind, engine in enumerate(self._engines):
+            mine = np.flatnonzero(kinds == kind)
+            if len(mine):
+                engine.extend(codes[mine], mine + first)
+
+    def _clear_away(self) -> None:
+        """Leave out the rows of dropped fingerprints: a list on which much comes and goes would grow without end."""
+        live = self._ids.values >= 0
+        rows, places = np.flatnonzero(live[self._place.values]), np.flatnonzero(live)
+        counts = np.bincount(self._place.values[rows], minlength=len(live))[places]
+        of_each: tuple[Column[Any], ...] = self._ids, self._first, self._pixels, self._weak
+        of_rows: tuple[Column[Any], ...] = self._place, self._dhash, self._view, self._box, self._phash
+        for columns, kept in ((of_each, places), (of_rows, rows)):
+            for column in columns:
+                column.keep(kept)
+        self._places = dict(zip(self._ids.values.tolist(), range(len(places)), strict=True))
+        self._first.values[:] = counts.cumsum() - counts
+        self._place.values[:] = np.arange(len(places)).repeat(counts)
+        self._engines = [self._make() for _ in self._engines]
+        self._index(0)
+
+    def _by_hashes(self, asked: Fingerprint, policy: Policy, direct: bool) -> dict[int, Hit]:
+        found = []
+        for engine, asks in zip(self._engines, self._asks_directly if direct else self._asks, strict=True):
+            places = np.flatnonzero(asks[asked.views["view"]])
+            if not len(places):
+                continue
+            which, rows, bits = engine.near_all(asked.views["dhash"][places], policy.widest)
+            if not len(rows):
+                continue
+            which = places[which]
+            views = self._views(rows, which, asked)
+            keep = (self._owners(rows) >= 0) & COMPARABLE[views]
+            if direct:
+                keep &= BOTH_DIRECT[views]
+            (kept,) = keep.nonzero()
+            which, rows, bits = which[kept], rows[kept], bits[kept]
+            phash = distance(self._phash.values[rows], asked.views["phash"][which])
+            close = phash + 2 * bits <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash)
+            if close.any():
+                found.append((which[close], rows[close], bits[close], phash[close]))
+        return self._gravest(asked, policy, found) if found else {}
+
+    def _gravest(
+        self, asked: Fingerprint, policy: Policy, found: list[tuple[Ids, Ids, Distances, Distances]]
+    ) -> dict[int, Hit]:
+        """The hit of each fingerprint in its gravest pair of views.
+
+        `found` has, in parts, places among the views asked with, rows, and bits of both hashes. Of pairs that refuse
+        anyway, the plainest counts, because people are told of it; else the nearest.
+        """
+        which, rows, dhash, phash = (np.concatenate(part) for part in zip(*found, strict=True))
+        owners, views = self._owners(rows), self._views(rows, which, asked)
+        weak = self._weak.values[self._place.values[rows]] | asked.weak
+        gravity = policy.gravities(dhash, phash, BOTH_DIRECT[views], weak)
+        exotic, rank = np.maximum(*views), phash + 2 * dhash
+        if_refused = np.where(gravity == Verdict.REFUSE.gravity, exotic, 0)
+        order = np.lexsort((exotic, rank, if_refused, -gravity, owners))  # the last key counts first
+        firsts = order[np.flatnonzero(np.diff(owners[order], prepend=-1))].tolist()
+        hits = [
+            self._hit(int(rows[place]), asked.views[which[place]], int(dhash[place]), int(phash[place]), asked.weak)
+            for place in firsts
+        ]
+        return {hit.id: hit for hit in hits}
+
+    def _owners(self, rows: Ids) -> Ids:
+        """By row, the id of the fingerprint it belongs to; -1 where that was dropped."""
+        return self._ids.values[self._place.values[rows]]
+
+    def _views(self, rows: Ids, which: Ids, asked: Fingerprint) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """By pair, the blocked picture's view and the upload's."""
+        theirs, ours = self._view.values[rows], asked.views["view"][which]
+        return (ours, theirs) if self._swapped else (theirs, ours)
+
+    def _hit(self, row: int, ours: np.void, dhash: int, phash: int, weak: bool) -> Hit:
+        views = int(self._view.values[row]), int(ours["view"])
+        boxes = unpack_box(self._box.values[row]), unpack_box(ours["box"])
+        if self._swapped:
+            views, boxes = views[::-1], boxes[::-1]
+        place = self._place.values[row]
+        weak = weak or bool(self._weak.values[place])
+        return Hit(int(self._ids.values[place]), *views, dhash, phash, boxes, weak=weak)
+
+
+def _words(pixels: bytes | None) -> npt.NDArray[np.uint64]:
+    """A hash of pixels as four numbers, of which all are zero where there is none."""
+    return np.frombuffer(pixels or _NO_PIXELS, np.uint64)
+
+
+def against(blocked: Fingerprint, asked: Fingerprint, policy: Policy) -> Hit | None:
+    """How the second picture would be found if the first were blocked; None if it would not be a candidate."""
+    entry = Matcher(ScanEngine)
+    entry.put([(0, replace(blocked, views=blocked_views(blocked)))], weak_by_hash=False)
+    hits = entry.near(asked, policy)
+    return verified(hits[0], blocked, asked) if hits else None
