@@ -19,7 +19,7 @@ BATCH = 4_096
 """So many fingerprints are made ready together."""
 
 ROOM = 512
-"""So many fingerprints may be dropped, and half as many as there are others, before they are cleared away."""
+"""So many fingerprints may be dropped, and one for every eight others, before they are cleared away."""
 
 _NO_PIXELS = bytes(32)
 
@@ -76,7 +76,7 @@ class Matcher:
                 self._store(batch, weak_by_hash)
         finally:
             self._index(first)
-        if len(self._ids) - len(self) > ROOM + len(self) // 2:
+        if len(self._ids) - len(self) > ROOM + len(self) // 8:
             self._clear_away()
 
     def _store(self, known: dict[int, Fingerprint], weak_by_hash: bool) -> None:
