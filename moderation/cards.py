@@ -34,8 +34,8 @@ ORDERS = {"newest": "Newest first", "closest": "Closest match first", "copies": 
 
 A_DAY = timedelta(hours=24)
 
-AT_ONCE = 20
-"""Uploads whose numbers within their members' days one query asks for."""
+AT_ONCE = (1, 5, 20)
+"""For so many uploads a query asks for their numbers within their members' days: few queries, put together once."""
 
 # Made once: open grids ask for these every second.
 _LATEST = sa.select(Picture.id).where(*SHOWS["undecided"]).order_by(Picture.id.desc()).limit(WINDOW)
@@ -169,13 +169,15 @@ def _numbers(pictures: Sequence[Picture]) -> dict[int, int]:
     Counted by the database: a member who does nothing else can have uploaded thousands.
     """
     numbers: dict[int, int] = {}
-    for start in range(0, len(pictures), AT_ONCE):
-        some = pictures[start : start + AT_ONCE]
+    for start in range(0, len(pictures), AT_ONCE[-1]):
+        some = pictures[start : start + AT_ONCE[-1]]
+        asked = next(number for number in AT_ONCE if number >= len(some))
         given: dict[str, Any] = {}
-        for place, one in enumerate(some):
+        for place in range(asked):
+            one = some[min(place, len(some) - 1)]  # the last again and again, where there are fewer
             given |= {f"member{place}": one.member_id, f"id{place}": one.id, f"begun{place}": one.created - A_DAY}
-        counted = db.session.execute(_counts(len(some)), given).one()
-        numbers |= zip((one.id for one in some), counted, strict=True)
+        counted = db.session.execute(_counts(asked), given).one()
+        numbers |= zip((one.id for one in some), counted, strict=False)
     return numbers
 
 

@@ -130,7 +130,7 @@ def test_the_grid_of_one_member(parts: Parts, draw: Callable, person: Callable) 
 def test_which_of_its_member_s_uploads_within_24_hours_a_card_shows_is_told(
     parts: Parts, draw: Callable, person: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cards, "AT_ONCE", 2)
+    monkeypatch.setattr(cards, "AT_ONCE", (1, 3))
     mia, max_ = person("mia"), person("max")
     numbers = [uploads.receive(parts, mia, draw(seed)).id for seed in range(4)]
     others = uploads.receive(parts, max_, draw(4)).id
