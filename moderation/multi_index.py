@@ -150,6 +150,8 @@ class _Index:
     def of(cls, codes: Codes, ids: _Ids) -> "_Index":
         widths = FEW if len(codes) < HALF_A_MILLION else MANY
         count, keys = len(codes), 1 << widths[0]
+        if not count:
+            return cls(widths, codes, ids, np.empty(0, np.uint32))  # the tables alone are a megabyte
         size = len(widths) * count
         begins = np.zeros(len(widths) * keys + 1, np.uint32)
         by_key = np.empty(size, np.uint64)
