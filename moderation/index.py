@@ -93,7 +93,7 @@ class Column(Generic[Scalar]):
     """An array that grows at its end at amortised constant cost. `values` is a view of shape (n, *shape)."""
 
     def __init__(self, dtype: type[Scalar], shape: tuple[int, ...] = ()) -> None:
-        self._room: npt.NDArray[Scalar] = np.empty((16, *shape), dtype)
+        self._room: npt.NDArray[Scalar] = np.zeros((16, *shape), dtype)
         self._length = 0
 
     def __len__(self) -> int:
@@ -120,21 +120,25 @@ class Column(Generic[Scalar]):
         self.extend(kept)
 
     def extend(self, values: npt.NDArray[Scalar]) -> None:
-        end = self._length + len(values)
-        if end > len(self._room):
-            room = self._of(max(end, 2 * len(self._room)))
+        first = self._length
+        self.reach(first + len(values))
+        self._room[first : self._length] = values
+
+    def reach(self, length: int) -> None:
+        """At least so long, with zeros for what is not there yet."""
+        if length > len(self._room):
+            room = self._of(max(length, 2 * len(self._room)))
             room[: self._length] = self.values
             self._room = room
-        self._room[self._length : end] = values
-        self._length = end
+        self._length = max(length, self._length)
 
     def _of(self, count: int) -> npt.NDArray[Scalar]:
-        """Room for so many values, of which what nothing has filled yet takes no memory.
+        """Room for so many values, all zero; what nothing has filled yet takes no memory.
 
         From the system, where it is much: in the heap, each time that it grows would leave a hole.
         """
         like, shape = self._room, (count, *self._room.shape[1:])
         if count * like[:1].nbytes < LARGE:
-            return np.empty(shape, like.dtype)
+            return np.zeros(shape, like.dtype)
         pages = mmap(-1, count * like[:1].nbytes, MAP_PRIVATE | MAP_ANONYMOUS)
         return np.frombuffer(pages, like.dtype).reshape(shape)

@@ -18,7 +18,7 @@ _ONE_KIND = np.zeros(len(COMPARABLE), np.int64)
 BATCH = 4_096
 """So many fingerprints are made ready together."""
 
-ROOM = 512
+ROOM = 64
 """So many fingerprints may be dropped, and one for every eight others, before they are cleared away."""
 
 _NO_PIXELS = bytes(32)
@@ -45,7 +45,8 @@ class Matcher:
         )
         # A place for each fingerprint, and in its order a row for each of its views. The engines answer with row
         # numbers. A dropped one's place stays, with id -1. Kept in columns: objects would take several times as much.
-        self._places: dict[int, int] = {}
+        self._count = 0
+        self._places: Column[np.uint32] = Column(np.uint32)  # by id, one more than its place; 0 where there is none
         self._ids: Column[np.int64] = Column(np.int64)
         self._first: Column[np.uint32] = Column(np.uint32)  # the row that its rows begin with
         self._pixels: Column[np.uint64] = Column(np.uint64, (4,))
@@ -57,10 +58,10 @@ class Matcher:
         self._phash: Column[np.uint64] = Column(np.uint64, (4,))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
     def __contains__(self, id_: int) -> bool:
-        return id_ in self._places
+        return self._place_of(id_) is not None
 
     def put(self, known: Iterable[tuple[int, Fingerprint]], weak_by_hash: bool) -> None:
         """Add fingerprints, each in place of the one with its id, if there is one.
@@ -82,16 +83,18 @@ class Matcher:
     def _store(self, known: dict[int, Fingerprint], weak_by_hash: bool) -> None:
         shown = {id_: one.views if weak_by_hash or not one.weak else one.views[:0] for id_, one in known.items()}
         latest = {id_: one for id_, one in known.items() if not self._has(id_, one, shown[id_])}
-        for id_ in latest.keys() & self._places.keys():
-            self.drop(id_)
         if not latest:
             return
+        for id_ in latest:
+            self.drop(id_)
         # Joined as bytes: numpy would look at the type of each.
         views = np.frombuffer(b"".join(shown[id_].tobytes() for id_ in latest), VIEW)
         counts = np.array([len(shown[id_]) for id_ in latest])
-        places = np.arange(len(self._ids), len(self._ids) + len(latest))
-        self._places.update(zip(latest, places.tolist(), strict=True))
-        self._ids.extend(np.array(list(latest)))
+        ids, places = np.array(list(latest)), np.arange(len(self._ids), len(self._ids) + len(latest))
+        self._count += len(latest)
+        self._places.reach(max(latest) + 1)
+        self._places.values[ids] = places + 1
+        self._ids.extend(ids)
         self._first.extend((len(self._place) + counts.cumsum() - counts).astype(np.uint32))
         self._pixels.extend(np.array([_words(one.pixels) for one in latest.values()]))
         self._weak.extend(np.array([one.weak for one in latest.values()]))
@@ -101,12 +104,16 @@ class Matcher:
         self._box.extend(views["box"])
         self._phash.extend(views["phash"])
 
+    def _place_of(self, id_: int) -> int | None:
+        place = int(self._places.values[id_]) if id_ < len(self._places) else 0
+        return place - 1 if place else None
+
     def _rows(self, place: int) -> slice:
         first = self._first.values[place : place + 2].tolist()
         return slice(first[0], first[1] if len(first) > 1 else len(self._place))
 
     def _has(self, id_: int, one: Fingerprint, views: npt.NDArray[np.void]) -> bool:
-        place = self._places.get(id_)
+        place = self._place_of(id_)
         if place is None or not np.array_equal(self._pixels.values[place], _words(one.pixels)):
             return False
         rows = self._rows(place)
@@ -120,9 +127,10 @@ class Matcher:
 
     def drop(self, id_: int) -> None:
         """Forget that fingerprint, if it is known."""
-        place = self._places.pop(id_, None)
+        place = self._place_of(id_)
         if place is not None:
-            self._ids.values[place] = -1
+            self._count -= 1
+            self._places.values[id_], self._ids.values[place] = 0, -1
 
     def near(self, asked: Fingerprint, policy: Policy, by_hash: bool = True, direct: bool = False) -> list[Hit]:
         """Every known fingerprint that is a candidate, once each, in its gravest pair of views; gravest, nearest first.
@@ -161,7 +169,7 @@ class Matcher:
         for columns, kept in ((of_each, places), (of_rows, rows)):
             for column in columns:
                 column.keep(kept)
-        self._places = dict(zip(self._ids.values.tolist(), range(len(places)), strict=True))
+        self._places.values[self._ids.values] = np.arange(1, len(places) + 1)
         self._first.values[:] = counts.cumsum() - counts
         self._place.values[:] = np.arange(len(places)).repeat(counts)
         self._engines = [self._make() for _ in self._engines]

@@ -282,6 +282,18 @@ def test_codes_beyond_the_first_chunk_are_found(monkeypatch):
         assert near(engine, code, 3) == brute_force(codes, code, 3)
 
 
+@pytest.mark.parametrize("many", [20, 100_000])
+def test_a_column_that_is_to_reach_further_is_zero_there(many):
+    column = Column(np.uint32)
+    column.extend(np.array([7, 8, 9], np.uint32))
+    column.keep(np.array([0, 2]))
+    column.reach(many)
+    column.reach(5)
+    assert len(column) == many
+    assert column.values.nonzero()[0].tolist() == [0, 1]
+    assert column.values[:2].tolist() == [7, 9]
+
+
 def test_room_that_nothing_fills_yet_takes_no_memory():
     column = Column(np.uint64, (4,))
     column.extend(np.ones((1_000_000, 4), np.uint64))

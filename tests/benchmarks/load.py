@@ -144,9 +144,9 @@ def mixed(database: str, seconds: float, warm_up: float, grids: int) -> dict[str
             for one in people:
                 one.join()
     print(
-        f"{WORKERS} workers; {UPLOADERS} members upload without a pause, {grids} grids are open, a moderator marks "
-        f"every {MARK:g} s, an admin looks at the statistics every {LOOK:g} s, for {seconds:g} s. Who asks runs on the "
-        "same cores. Milliseconds over HTTP.\n"
+        f"{WORKERS} workers; {UPLOADERS} members upload without a pause and get the page that follows, {grids} grids are "
+        f"open, a moderator marks every {MARK:g} s, an admin looks at the statistics every {LOOK:g} s, for {seconds:g} "
+        "s. Who asks runs on the same cores. Milliseconds over HTTP.\n"
     )
     print("| | number | a second | p50 | p95 | p99 |")
     print("| :-- | --: | --: | --: | --: | --: |")
@@ -185,6 +185,7 @@ def _people(
             visitor = visitors[number % len(visitors)]
             picture = rng.choice(pictures)[:-2] + b"\xff\xfe\x00\x06%04x\xff\xd9" % rng.randrange(1 << 16)
             tally.ask("upload", lambda one=visitor, sent=picture: one.upload(sent).status)
+            tally.ask("the page after it", lambda one=visitor: one.get("/picture").status)  # as a browser does
             number += 1
         for visitor in visitors:
             visitor.close()
