@@ -145,8 +145,8 @@ def mixed(database: str, seconds: float, warm_up: float, grids: int) -> dict[str
                 one.join()
     print(
         f"{WORKERS} workers; {UPLOADERS} members upload without a pause and get the page that follows, {grids} grids "
-        f"are open, a moderator marks every {MARK:g} s, an admin looks at the statistics every {LOOK:g} s, for {seconds:g} "
-        "s. Who asks runs on the same cores. Milliseconds over HTTP.\n"
+        f"are open, a moderator marks every {MARK:g} s, an admin looks at the statistics every {LOOK:g} s, for "
+        f"{seconds:g} s. Who asks runs on the same cores. Milliseconds over HTTP.\n"
     )
     print("| | number | a second | p50 | p95 | p99 |")
     print("| :-- | --: | --: | --: | --: | --: |")
