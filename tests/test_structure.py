@@ -23,7 +23,7 @@ README = (PACKAGE.parent / "README.md").read_text()
 LAYERS = {
     "pure: no database, no files": (
         "errors memory passwords luminance canonical weighing borders hashes views verify fingerprint index "
-        "multi_index engines matching drawing shield"
+        "multi_index engines matching matcher drawing shield"
     ),
     "storage: no rules": "columns database models filestore instance config settings metrics schema logs",
     "a process of its own": "decoder",
