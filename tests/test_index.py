@@ -1,9 +1,6 @@
 """Every engine answers alike, entry for entry, distance for distance: as comparing all codes does."""
 
-import gc
-import resource
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +12,9 @@ from moderation.engines import AutoEngine
 from moderation.index import BKTreeEngine, Column, Engine, ScanEngine
 from moderation.multi_index import MultiIndexEngine
 
+from .benchmarks.machine import held
 from .conftest import EVERY_ENGINE
+from .memory import in_columns
 
 TOP = 1 << 63
 ALL = 2**64 - 1
@@ -267,12 +266,6 @@ def test_auto_keeps_no_second_copy_of_the_codes():
     assert in_columns() - before < codes.nbytes / 4
 
 
-def in_columns() -> int:
-    """The bytes in all columns that there are."""
-    gc.collect()
-    return sum(one.nbytes for one in gc.get_objects() if isinstance(one, Column))
-
-
 def test_codes_beyond_the_first_chunk_are_found(monkeypatch):
     monkeypatch.setattr(ScanEngine, "CHUNK", 8)
     engine = ScanEngine()
@@ -297,15 +290,10 @@ def test_a_column_that_is_to_reach_further_is_zero_there(many):
 def test_room_that_nothing_fills_yet_takes_no_memory():
     column = Column(np.uint64, (4,))
     column.extend(np.ones((1_000_000, 4), np.uint64))
-    before = resident()
+    before = held()
     column.extend(np.ones((1, 4), np.uint64))  # which makes room for a million more
     assert len(column._room) >= 2_000_000
-    assert resident() - before < 1_000_000
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    assert held() - before < 1
 
 
 def test_a_column_keeps_what_it_holds_while_it_grows():

@@ -1,7 +1,9 @@
 """What is known of a fingerprint that came and went, on every engine."""
 
 import dataclasses
+import gc
 import itertools
+import tracemalloc
 import weakref
 from collections.abc import Iterator
 
@@ -18,6 +20,7 @@ from moderation.matching import Hit, Policy, Verdict, Zone
 from moderation.views import ASKED_KINDS, BLOCKED_KINDS, COMPARABLE, Cut, number
 
 from .conftest import EVERY_ENGINE
+from .memory import in_columns
 from .prints import CENTRE, HALF, POLICY, WHOLE, bits, found, hit, known
 
 WIDE = Policy(widest=64, candidate=1000)
@@ -226,6 +229,24 @@ def test_a_list_on_which_much_comes_and_goes_does_not_grow(matcher, monkeypatch)
     assert len(matcher) == 3
     assert len(matcher._ids) <= 50 + 3 * 2
     assert {one.id for one in matcher.near(known((bits(40), 3)), WIDE)} == {997, 998, 999}
+
+
+def test_what_is_kept_of_a_picture_is_little_more_than_its_views():
+    rng, matcher = np.random.default_rng(4), Matcher(ScanEngine, ASKED_KINDS, known_are_uploads=True)
+    before = in_columns()
+    tracemalloc.start()
+    try:
+        for start in range(0, 6000, 100):
+            codes = rng.integers(1 << 62, size=(100, 9)).tolist()
+            prints = [known(*((code, 9) for code in some), pixels=rng.bytes(32)) for some in codes]
+            matcher.put(enumerate(prints, start), weak_by_hash=True)
+        del codes, prints
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0] + in_columns() - before
+    finally:
+        tracemalloc.stop()
+    # A view is stored in 45 bytes, its code once more for the engine, with the number of its row.
+    assert kept / len(matcher) < 9 * (45 + 8 + 8 + 4 + 1) + 80
 
 
 def test_putting_nothing_is_fine(matcher):
