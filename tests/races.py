@@ -344,6 +344,7 @@ def not_restored(decision_id: int) -> list[str]:
     blocked = sa.select(FingerprintRow.pixels).join(Entry, Entry.fingerprint_id == FingerprintRow.id)
     covered = {families()[pixels] for pixels in db.session.scalars(blocked.where(Entry.withdrawn.is_(None)))}
     taken = sa.select(Action).where(Action.decision_id == decision_id, Action.decides)
+    undone = db.session.get(Decision, decision_id).undone
     return [
         f"picture {picture.id} is {picture.status}"
         for action in db.session.scalars(taken)
@@ -352,6 +353,8 @@ def not_restored(decision_id: int) -> list[str]:
         and families()[picture.fingerprint.pixels] not in covered
         # Its member may have another by now.
         and picture.status not in (Status.PUBLISHED, Status.REPLACED)
+        # An approval took nothing from show that was down already, by an entry that it met on an earlier way back.
+        and not (action.after is Status.PUBLISHED and picture.down and picture.down < undone)
     ]
 
 
