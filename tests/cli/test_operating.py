@@ -92,6 +92,15 @@ def workers(server) -> set[int]:
     return {int(pid) for pid in children.split()}
 
 
+def both(server) -> set[int]:
+    """The two workers, of which one may answer before the other is there."""
+    deadline = time.monotonic() + 60
+    while len(there := workers(server)) < 2:
+        assert time.monotonic() < deadline, "The second worker does not come."
+        time.sleep(0.05)
+    return there
+
+
 def reload(server, done: Callable[[], bool]) -> None:
     server.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + 60
@@ -102,7 +111,7 @@ def reload(server, done: Callable[[], bool]) -> None:
 
 def test_a_reload_under_requests_refuses_none(app, instance) -> None:
     with serving(instance) as server:
-        before = workers(server)
+        before = both(server)
         crowd = Crowd(server.address)
         try:
             crowd.wait_for(20)
@@ -116,7 +125,7 @@ def test_a_reload_under_requests_refuses_none(app, instance) -> None:
 
 def test_a_reload_takes_what_was_chosen_and_the_audit_log_knows_it(app, instance) -> None:
     with serving(instance) as server:
-        before = workers(server)
+        before = both(server)
         (instance / "config.py").write_text("WORKERS = 1\nSITE_NAME = 'Lonely hearts'\n")
         reload(server, lambda: len(workers(server)) == 1 and not workers(server) & before)
         with Visitor(server.address) as visitor:
@@ -128,7 +137,7 @@ def test_a_reload_takes_what_was_chosen_and_the_audit_log_knows_it(app, instance
 @pytest.mark.parametrize("wrong", ["SIGN_UP = Fals", "INDEX_ENGINE = 'btree'", "HOLD_DHASH = 3"])
 def test_a_reload_with_settings_that_cannot_be_leaves_all_as_it_was(app, instance, wrong: str) -> None:
     with serving(instance, stderr=subprocess.PIPE) as server:
-        before = workers(server)
+        before = both(server)
         (instance / "config.py").write_text(wrong)
         server.process.send_signal(signal.SIGHUP)
         said = server.process.stderr.readline().decode()
@@ -153,7 +162,7 @@ def test_a_worker_that_dies_while_the_database_is_away_is_replaced_and_all_goes_
     db.engine.dispose()
     with serving(instance) as server:
         place, away = instance / "moderation.sqlite", instance / "away"
-        before = workers(server)
+        before = both(server)
         place.rename(away)
         place.mkdir()
         for worker in before:
