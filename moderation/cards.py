@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from .accounts import find
 from .codes import Coded
@@ -184,15 +185,18 @@ def _numbers(pictures: Sequence[Picture]) -> dict[int, int]:
 @cache
 def _counts(number: int) -> sa.Select[Any]:
     """How many uploads one member has since some moment, up to one of them; for so many of these."""
-    return sa.select(
-        *(
-            sa.select(sa.func.count())
-            .where(
-                Picture.member_id == sa.bindparam(f"member{place}"),
-                Picture.id <= sa.bindparam(f"id{place}"),
-                Picture.created > sa.bindparam(f"begun{place}"),
-            )
-            .scalar_subquery()
-            for place in range(number)
-        )
+    return sa.select(*(_count(place) for place in range(number)))
+
+
+def _count(place: int) -> sa.ScalarSelect[Any]:
+    # By id, after the last that anybody uploaded before that moment: this is a stretch of an index, while to look at
+    # their times, a database goes through all that the member ever uploaded.
+    earlier = aliased(Picture)
+    before = sa.select(earlier.id).where(earlier.created <= sa.bindparam(f"begun{place}"))
+    last = before.order_by(earlier.created.desc()).limit(1).scalar_subquery()
+    counted = sa.select(sa.func.count()).where(
+        Picture.member_id == sa.bindparam(f"member{place}"),
+        Picture.id <= sa.bindparam(f"id{place}"),
+        Picture.id > sa.func.coalesce(last, 0),
     )
+    return counted.scalar_subquery()
