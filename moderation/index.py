@@ -1,7 +1,7 @@
 """Ids by code within a Hamming distance: the engines behind one interface of two methods."""
 
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -70,10 +70,13 @@ class ScanEngine(OneByOne):
 
     def __init__(self) -> None:
         self._codes: Column[np.uint64] = Column(np.uint64)
-        self._ids: Column[np.int64] = Column(np.int64)
+        self._ids: Column[Any] = Column(np.uint32)  # half as large, while that will do
 
     def extend(self, codes: Codes, ids: Ids) -> None:
         self._codes.extend(codes)
+        if self._ids.values.dtype == np.uint32 and (ids.astype(np.uint32) != ids).any():
+            short, self._ids = self._ids, Column(np.int64)
+            self._ids.extend(short.values)
         self._ids.extend(ids)
 
     def near(self, code: int, within: int) -> tuple[Ids, Distances]:
@@ -86,7 +89,7 @@ class ScanEngine(OneByOne):
             bits.append(apart[hits])
         if not places:
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        return self._ids.values[np.concatenate(places)], np.concatenate(bits).astype(np.int64)
+        return self._ids.values[np.concatenate(places)].astype(np.int64), np.concatenate(bits).astype(np.int64)
 
 
 class Column(Generic[Scalar]):

@@ -51,7 +51,6 @@ class Matcher:
         self._first: Column[np.uint32] = Column(np.uint32)  # the row that its rows begin with
         self._pixels: Column[np.uint64] = Column(np.uint64, (4,))
         self._weak: Column[np.bool_] = Column(np.bool_)
-        self._place: Column[np.uint32] = Column(np.uint32)
         self._dhash: Column[np.uint64] = Column(np.uint64)
         self._view: Column[np.uint8] = Column(np.uint8)
         self._box: Column[np.uint8] = Column(np.uint8, (4,))
@@ -70,7 +69,7 @@ class Matcher:
         is known as it is costs nothing: a picture comes again with every change of its state. Where getting them ends
         in an error, those that came before are known.
         """
-        first, coming = len(self._place), iter(known)
+        first, coming = len(self._view), iter(known)
         try:
             # A batch at a time: of a million, what they are read from would take more memory than what is kept.
             while batch := dict(islice(coming, BATCH)):
@@ -95,10 +94,9 @@ class Matcher:
         self._places.reach(max(latest) + 1)
         self._places.values[ids] = places + 1
         self._ids.extend(ids)
-        self._first.extend((len(self._place) + counts.cumsum() - counts).astype(np.uint32))
+        self._first.extend((len(self._view) + counts.cumsum() - counts).astype(np.uint32))
         self._pixels.extend(np.array([_words(one.pixels) for one in latest.values()]))
         self._weak.extend(np.array([one.weak for one in latest.values()]))
-        self._place.extend(places.repeat(counts).astype(np.uint32))
         self._dhash.extend(views["dhash"])
         self._view.extend(views["view"])
         self._box.extend(views["box"])
@@ -110,7 +108,11 @@ class Matcher:
 
     def _rows(self, place: int) -> slice:
         first = self._first.values[place : place + 2].tolist()
-        return slice(first[0], first[1] if len(first) > 1 else len(self._place))
+        return slice(first[0], first[1] if len(first) > 1 else len(self._view))
+
+    def _places_of(self, rows: Ids) -> Ids:
+        """By row, the place of the fingerprint it belongs to; those without rows begin where the next one does."""
+        return self._first.values.searchsorted(np.asarray(rows, np.uint32), "right") - 1
 
     def _has(self, id_: int, one: Fingerprint, views: npt.NDArray[np.void]) -> bool:
         place = self._place_of(id_)
@@ -162,16 +164,15 @@ class Matcher:
     def _clear_away(self) -> None:
         """Leave out the rows of dropped fingerprints: a list on which much comes and goes would grow without end."""
         live = self._ids.values >= 0
-        rows, places = np.flatnonzero(live[self._place.values]), np.flatnonzero(live)
-        counts = np.bincount(self._place.values[rows], minlength=len(live))[places]
+        counts = np.diff(self._first.values, append=len(self._view))
+        rows, places, counts = np.flatnonzero(live.repeat(counts)), np.flatnonzero(live), counts[live]
         of_each: tuple[Column[Any], ...] = self._ids, self._first, self._pixels, self._weak
-        of_rows: tuple[Column[Any], ...] = self._place, self._dhash, self._view, self._box, self._phash
+        of_rows: tuple[Column[Any], ...] = self._dhash, self._view, self._box, self._phash
         for columns, kept in ((of_each, places), (of_rows, rows)):
             for column in columns:
                 column.keep(kept)
         self._places.values[self._ids.values] = np.arange(1, len(places) + 1)
         self._first.values[:] = counts.cumsum() - counts
-        self._place.values[:] = np.arange(len(places)).repeat(counts)
         self._engines = [self._make() for _ in self._engines]
         self._index(0)
 
@@ -207,7 +208,7 @@ class Matcher:
         """
         which, rows, dhash, phash = (np.concatenate(part) for part in zip(*found, strict=True))
         owners, views = self._owners(rows), self._views(rows, which, asked)
-        weak = self._weak.values[self._place.values[rows]] | asked.weak
+        weak = self._weak.values[self._places_of(rows)] | asked.weak
         gravity = policy.gravities(dhash, phash, BOTH_DIRECT[views], weak)
         exotic, rank = np.maximum(*views), phash + 2 * dhash
         if_refused = np.where(gravity == Verdict.REFUSE.gravity, exotic, 0)
@@ -221,7 +222,7 @@ class Matcher:
 
     def _owners(self, rows: Ids) -> Ids:
         """By row, the id of the fingerprint it belongs to; -1 where that was dropped."""
-        return self._ids.values[self._place.values[rows]]
+        return self._ids.values[self._places_of(rows)]
 
     def _views(self, rows: Ids, which: Ids, asked: Fingerprint) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """By pair, the blocked picture's view and the upload's."""
@@ -233,7 +234,7 @@ class Matcher:
         boxes = unpack_box(self._box.values[row]), unpack_box(ours["box"])
         if self._swapped:
             views, boxes = views[::-1], boxes[::-1]
-        place = self._place.values[row]
+        place = self._places_of(np.array([row]))[0]
         weak = weak or bool(self._weak.values[place])
         return Hit(int(self._ids.values[place]), *views, dhash, phash, boxes, weak=weak)
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 CARE_SECONDS = 1.0
 """How often a worker looks for work that another process left half done."""
 
-TIDY = 5
+TIDY = 2
 """After how many such looks it gives back the memory that lies unused."""
 
 

@@ -87,8 +87,10 @@ def test_a_code_answers_for_every_id_it_was_added_with(engine):
 
 
 def test_ids_need_no_order(engine):
+    engine.extend(np.array([7, 6], np.uint64), np.array([2**32 - 1, 3], np.int64))
     engine.extend(np.array([7, 7, 6], np.uint64), np.array([40, -1, 2**62], np.int64))
-    assert near(engine, 7, 1) == [(-1, 0), (40, 0), (2**62, 1)]
+    engine.extend(np.array([7], np.uint64), np.array([1], np.int64))
+    assert near(engine, 7, 1) == [(-1, 0), (1, 0), (3, 1), (40, 0), (2**32 - 1, 0), (2**62, 1)]
 
 
 @pytest.mark.parametrize("within", [0, 1, 8, 14])

@@ -246,7 +246,7 @@ def test_what_is_kept_of_a_picture_is_little_more_than_its_views():
     finally:
         tracemalloc.stop()
     # A view is stored in 45 bytes, its code once more for the engine, with the number of its row.
-    assert kept / len(matcher) < 9 * (45 + 8 + 8 + 4 + 1) + 80
+    assert kept / len(matcher) < 9 * (45 + 8 + 4 + 1) + 80
 
 
 def test_putting_nothing_is_fine(matcher):

@@ -390,6 +390,7 @@ def test_the_third_upload_of_a_day_and_an_appeal_are_told_on_the_card(
     page = ana.get("/review/?member=MIA").text
     assert page.count("upload today<") == 1
     assert "3rd upload today" in page
+    assert "".join(re.findall("<article.*?</article>", page, re.DOTALL)).encode("latin-1")  # kept at a byte a letter
     ana.post("/review/pictures/3/mark")
     mia.upload(near_copy(draw(2)))
     version = ana.get("/review/changes?since=0").json["version"]
