@@ -4,7 +4,7 @@ import ctypes
 import gc
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 MEGABYTE = 1 << 20
 
@@ -44,10 +44,11 @@ def give_back() -> None:
     # where a thread of that heap frees something large; threads that begin are spread over the heaps in turn.
     library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
     library.mallopt(M_TRIM_THRESHOLD, 0)
-    for _ in range(HEAPS):
-        thread = threading.Thread(target=lambda: library.free(library.malloc(MEGABYTE)))
-        thread.start()
-        thread.join()
+    with suppress(RuntimeError):  # no further thread can be started now
+        for _ in range(HEAPS):
+            thread = threading.Thread(target=lambda: library.free(library.malloc(MEGABYTE)))
+            thread.start()
+            thread.join()
     library.mallopt(M_TRIM_THRESHOLD, UNUSED)
     library.malloc_trim(0)
 

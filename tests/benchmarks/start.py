@@ -78,7 +78,7 @@ def measure(paths: Sequence[Path], entries: int, rounds: int) -> dict[str, float
         started_anew = [_ready(Path(place), paths[0]) for _ in range(rounds)]
         blocklist = parts().blocklist
         blocklist.near(prints[0], parts().policy)
-        codes = len(blocklist._matcher._place)
+        codes = len(blocklist._matcher._view)
         unchanged, changed = [], []
         for number in range(60):
             started = time.perf_counter()
