@@ -42,7 +42,8 @@ def serve(host: str, port: int, workers: int | None, log_format: str | None) -> 
         tune()
         click.echo(f"Serving {app.instance_path}\nat {url}")
         if not accounts.has_admin():
-            click.echo(f"There is no admin yet. Make yourself one: {url}/setup/{_setup_token(app.secret_key)}")
+            site = _by_name(app.config["HOSTS"].split(), app.config["PROXIES"], port) or url
+            click.echo(f"There is no admin yet. Make yourself one: {site}/setup/{_setup_token(app.secret_key)}")
         db.session.remove()
         db.engine.dispose()
 
@@ -122,6 +123,17 @@ def _check_free(host: str, port: int) -> None:
             listener.bind(address)
     except OSError as error:
         raise Failure(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
+
+
+def _by_name(hosts: list[str], proxies: int, port: int) -> str | None:
+    """Where people open the site, by the first of its names: others are not answered. None where any will do.
+
+    A reverse proxy in front is taken to answer for HTTPS.
+    """
+    if not hosts:
+        return None
+    name = hosts[0].lstrip(".")
+    return f"https://{name}" if proxies else f"http://{name}:{port}"
 
 
 def _setup_token(secret_key: str | bytes | None) -> str:

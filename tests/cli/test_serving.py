@@ -79,6 +79,17 @@ def test_serve_makes_the_instance_says_where_and_prints_a_set_up_link_while_ther
     assert len(key.read_text()) >= 32
 
 
+def test_the_set_up_link_has_the_name_that_the_site_goes_by(tmp_path: Path) -> None:
+    port, words = free_port(), ("--instance", str(tmp_path / "site"))
+    with running("serve", "--port", str(port), *words, MODERATION_HOSTS=".localhost pictures.example") as wait_for:
+        link = wait_for(r"http\S+/setup/\S+")
+        assert link.startswith(f"http://localhost:{port}/")
+        assert "Set up the site" in page(link)
+    behind = {"MODERATION_HOSTS": "pictures.example", "MODERATION_PROXIES": "1"}
+    with running("serve", "--port", str(port), *words, **behind) as wait_for:
+        assert wait_for(r"http\S+/setup/").startswith("https://pictures.example/setup/")
+
+
 def test_the_instance_may_be_named_before_the_command_or_in_the_environment(tmp_path: Path) -> None:
     for number, (words, environment) in enumerate(
         [
