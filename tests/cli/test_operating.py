@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -178,14 +179,16 @@ def test_a_worker_that_dies_while_the_database_is_away_is_replaced_and_all_goes_
             assert visitor.get("/readyz").status == 200
 
 
-def test_a_stop_answers_what_was_begun(app, instance, person, draw) -> None:
+def test_a_stop_answers_what_was_begun(app, instance, person, draw, monkeypatch) -> None:
     person("ana")
-    picture = draw(1, 2000)
+    picture, sent, send = draw(1, 2000), threading.Event(), HTTPConnection.send
+    monkeypatch.setattr(HTTPConnection, "send", lambda *of: (send(*of), len(of[1]) > len(picture) and sent.set()))
     with serving(instance) as server, Visitor(server.address) as visitor:
         visitor.sign_in("ana").get("/picture")
         answers: list[int] = []
         upload = threading.Thread(target=lambda: answers.append(visitor.upload(picture).status))
         upload.start()
+        assert sent.wait(60)
         time.sleep(0.05)
         server.process.terminate()
         upload.join()

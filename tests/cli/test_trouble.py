@@ -87,8 +87,9 @@ def test_who_reads_no_further_is_told_nothing(instance, picture):
 
 def test_a_check_that_is_interrupted_is_no_verdict(instance, tmp_path, draw):
     (tmp_path / "many").mkdir()
-    for number in range(400):
-        (tmp_path / "many" / f"{number}.jpg").write_bytes(draw(1))
+    (tmp_path / "many" / "0.jpg").write_bytes(draw(1))
+    for number in range(1, 4000):  # ten seconds and more, of which one is waited for
+        (tmp_path / "many" / f"{number}.jpg").hardlink_to(tmp_path / "many" / "0.jpg")
     words = [sys.executable, "-m", "moderation", "check", str(tmp_path / "many"), "--instance", str(instance)]
     check = subprocess.Popen(
         words,
