@@ -144,14 +144,16 @@ def take_back(parts: Parts, action: Action, origins: Origins, version: int) -> b
     if action.decides:
         origin = origins.of(action)
         picture.decision_id, before = origin.before_decision_id, origin.before
-    comes_on_show = before in (Status.PUBLISHED, Status.PENDING)
+    was_on_show = before in (Status.PUBLISHED, Status.PENDING)
     gave_way = action.after is Status.PUBLISHED and picture.status is Status.REPLACED
-    if not (picture.status is action.after or (gave_way and not comes_on_show)):
+    if not (picture.status is action.after or (gave_way and not was_on_show)):
         return False  # its member has another picture since
-    # What stays on show is compared anew too: without the approval, or its exemptions, it may be near an entry.
-    picture.status = Status.PENDING if comes_on_show else before
-    picture.lease = now() + parts.lease if comes_on_show else None
-    return comes_on_show
+    # What stays on show is compared anew too: without the approval, or its exemptions, it may be near an entry. And so
+    # is what was held when it had been on show: the decision that held it may be taken back by now.
+    compared = was_on_show or (action.decides and before is Status.HELD and picture.published is not None)
+    picture.status = Status.PENDING if compared else before
+    picture.lease = now() + parts.lease if compared else None
+    return compared
 
 
 def markable(picture_id: int, seen: int | None) -> Picture:

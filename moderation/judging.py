@@ -118,10 +118,13 @@ def _same(hits: list[Hit], asked: Fingerprint, prints: dict[int, Fingerprint]) -
     return list(dict.fromkeys(same))
 
 
-def near_escalated(hits: list[Hit], policy: Policy) -> bool:
-    """Whether one of those that count is a hit on an escalated picture."""
+def near_escalated(hits: list[Hit], policy: Policy) -> int | None:
+    """The entry of an escalated picture among those hit that count, if there is one."""
     counting = [hit.id for hit in hits if policy.verdict(hit) is not Verdict.PUBLISH]
-    return any(db.session.execute(_ESCALATED, {"counting": some}).first() for some in portions(counting))
+    for some in portions(counting):
+        if found := db.session.execute(_ESCALATED, {"counting": some}).first():
+            return int(found[0])
+    return None
 
 
 def copies(parts: Parts, blocked: Fingerprint, direct: bool, down: bool = False) -> Iterator[Hit]:

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
-from . import blocklist, metrics, probing
+from . import audit, blocklist, metrics, probing
+from .audit import Event
 from .canonical import Pixels, canonical_pixels, encode, thumbnail
 from .columns import now
 from .database import db, portions, writing
+from .decisions import move
 from .errors import Refusal, Unavailable
 from .fingerprint import Fingerprint, blocked_views, fingerprint
 from .judging import Judgement, copies, judge, near_escalated
@@ -24,7 +26,9 @@ from .matching import Hit, Policy, Verdict
 from .models import (
     Account,
     Action,
+    Caution,
     Check,
+    Entry,
     Exemption,
     FingerprintRow,
     Match,
@@ -151,14 +155,47 @@ def _storing() -> Iterator[None]:
 def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
     """The one way on show: compare a pending picture with the blocklist, then move it if it is pending still.
 
-    Returns the picture in the state it came to, whoever brought it there.
+    What an entry keeps from show on its way back belongs to that entry's decision, like what its sweep took down, and
+    is taken back with it. Returns the picture in the state it came to, whoever brought it there.
     """
+    while True:
+        compared = _compared(parts, picture_id)
+        # One statement for all that changes in a row: what is asked below does not depend on it.
+        with writing(), db.session.no_autoflush:
+            version = bump(PICTURES)
+            picture = get(picture_id)
+            # Pending again is not pending still: what was taken down and put back meanwhile, others compare anew.
+            if picture.status is not Status.PENDING or picture.version != compared.version:
+                return picture
+            occasion, verdict, why = _occasion(picture_id), _final(picture, compared), None
+            taker = None if occasion is Occasion.UPLOAD else _taker(parts, picture, compared.found, verdict)
+            if taker and taker.withdrawn:
+                continue  # as nobody could take back what it does now
+            if taker:
+                _taken(picture, verdict, taker, version)
+            else:
+                why = _arrived(parts, picture, compared, verdict, occasion, origin, version)
+            _record(parts, picture_id, compared, occasion, verdict, why)
+        metrics.checked(occasion, verdict, compared.milliseconds / 1000, compared.failure is not None)
+        return get(picture_id)
+
+
+class _Compared(NamedTuple):
+    """A picture, as it was at some version, against the blocklist as it was then."""
+
+    version: int
+    found: Judgement
+    failure: str | None
+    milliseconds: float
+
+
+def _compared(parts: Parts, picture_id: int) -> _Compared:
     started = time.perf_counter()
     failure = None
-    seen, *stored = db.session.execute(_SEEN, {"picture": picture_id}).one()
+    version, *stored = db.session.execute(_SEEN, {"picture": picture_id}).one()
     try:
         if stored[0] is None:
-            print_, seen = _fingerprinted_late(parts, picture_id)
+            print_, version = _fingerprinted_late(parts, picture_id)
         else:
             print_ = Fingerprint.unpack(*stored)
         found = judge(parts, print_, partial(exempt_from, picture_id))
@@ -166,58 +203,94 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
         # Fail closed: what could not be compared is never shown before a person has looked.
         log.exception("Picture %d could not be checked; it is held.", picture_id)
         found, failure = Judgement(Verdict.HOLD, None, []), type(error).__name__
-    milliseconds = (time.perf_counter() - started) * 1000
+    return _Compared(version, found, failure, (time.perf_counter() - started) * 1000)
 
-    # One statement for all that changes in a row: what is asked below does not depend on it.
-    with writing(), db.session.no_autoflush:
-        version = bump(PICTURES)
-        picture = get(picture_id)
-        # Pending again is not pending still: what was taken down and put back meanwhile, others compare anew.
-        if picture.status is not Status.PENDING or picture.version != seen:
-            return picture
-        picture.lease, picture.version = None, version
-        verdict = found.verdict
-        if verdict is Verdict.HOLD and not failure and picture.decision and picture.decision.kind.fine:
-            verdict = Verdict.PUBLISH  # held for a person to look at, and a person has
-        occasion, why = _occasion(picture_id), None
-        if occasion is Occasion.UPLOAD and not picture.decision_id:
-            attempt = verdict is not Verdict.PUBLISH and not failure
-            why = probing.caution(parts.patience, picture.member_id, origin, attempt)
-        match verdict:
-            case Verdict.REFUSE | Verdict.HOLD if near_escalated(found.hits, parts.policy):
-                picture.status = Status.ESCALATED
-            case _ if why:
-                picture.status = Status.HELD
-            case Verdict.REFUSE:
-                picture.status = never_shown(picture)
-            case Verdict.HOLD:
-                picture.status = Status.HELD
-            case Verdict.PUBLISH:
-                picture.status = _make_way(picture, version)
-                if picture.status is Status.PUBLISHED:
-                    picture.published = picture.published or now()
-        if picture.decision_id:
-            # The decision that sent the picture here learns where it arrived.
-            pending = sa.update(Action).filter_by(picture_id=picture_id, after=Status.PENDING)
-            db.session.execute(pending.values(after=picture.status))
-        checked = now()
-        check = {
-            "created": checked,
-            "picture_id": picture_id,
-            "occasion": occasion,
-            "verdict": verdict,
-            "entry_id": found.gravest.id if found.gravest else None,
-            "known_good_id": found.known_good,
-            "candidates": len(found.hits),
-            "milliseconds": milliseconds,
-            "failure": failure,
-            "caution": why,
-        }
-        check_id = _inserted(_CHECKS, check)
-        if found.hits:
-            db.session.execute(sa.insert(Match), _matches(found.hits, parts.policy, checked, check_id))
-    metrics.checked(occasion, verdict, milliseconds / 1000, failure is not None)
-    return get(picture_id)
+
+def _final(picture: Picture, compared: _Compared) -> Verdict:
+    fine = picture.decision and picture.decision.kind.fine
+    if compared.found.verdict is Verdict.HOLD and not compared.failure and fine:
+        return Verdict.PUBLISH  # held for a person to look at, and a person has
+    return compared.found.verdict
+
+
+def _taker(parts: Parts, picture: Picture, found: Judgement, verdict: Verdict) -> Entry | None:
+    """The entry that keeps a picture from show on its way back, if one does.
+
+    Not on the way that a decision sends it: that stands on the picture, and tells what it has come to.
+    """
+    if found.gravest is None or verdict is Verdict.PUBLISH:
+        return None
+    sent = sa.select(Action.id).filter_by(picture_id=picture.id, decision_id=picture.decision_id, after=Status.PENDING)
+    if picture.decision_id and db.session.scalars(sent).first():
+        return None
+    return db.session.get_one(Entry, near_escalated(found.hits, parts.policy) or found.gravest.id)
+
+
+def _taken(picture: Picture, verdict: Verdict, taker: Entry, version: int) -> None:
+    decision = taker.decision
+    if taker.apart:
+        move(picture, Status.ESCALATED, decision, version, taker.id)
+    elif verdict is Verdict.REFUSE:
+        move(picture, never_shown(picture), decision, version, taker.id)
+    else:  # for a person to look at
+        move(picture, Status.HELD, decision, version, taker.id, decides=False)
+    audit.record(Event.SWEEP, None, of=decision.id, pictures=[picture.id])
+
+
+def _arrived(
+    parts: Parts,
+    picture: Picture,
+    compared: _Compared,
+    verdict: Verdict,
+    occasion: Occasion,
+    origin: str,
+    version: int,
+) -> Caution | None:
+    """Put a picture where it belongs; why it is held whatever the verdict, if it is."""
+    picture.lease, picture.version = None, version
+    why = None
+    if occasion is Occasion.UPLOAD and not picture.decision_id:
+        attempt = verdict is not Verdict.PUBLISH and not compared.failure
+        why = probing.caution(parts.patience, picture.member_id, origin, attempt)
+    match verdict:
+        case Verdict.REFUSE | Verdict.HOLD if near_escalated(compared.found.hits, parts.policy):
+            picture.status = Status.ESCALATED
+        case _ if why:
+            picture.status = Status.HELD
+        case Verdict.REFUSE:
+            picture.status = never_shown(picture)
+        case Verdict.HOLD:
+            picture.status = Status.HELD
+        case Verdict.PUBLISH:
+            picture.status = _make_way(picture, version)
+            if picture.status is Status.PUBLISHED:
+                picture.published = picture.published or now()
+    if picture.decision_id:
+        # The decision that sent the picture here learns where it arrived.
+        pending = sa.update(Action).filter_by(picture_id=picture.id, after=Status.PENDING)
+        db.session.execute(pending.values(after=picture.status))
+    return why
+
+
+def _record(
+    parts: Parts, picture_id: int, compared: _Compared, occasion: Occasion, verdict: Verdict, why: Caution | None
+) -> None:
+    found, checked = compared.found, now()
+    check = {
+        "created": checked,
+        "picture_id": picture_id,
+        "occasion": occasion,
+        "verdict": verdict,
+        "entry_id": found.gravest.id if found.gravest else None,
+        "known_good_id": found.known_good,
+        "candidates": len(found.hits),
+        "milliseconds": compared.milliseconds,
+        "failure": compared.failure,
+        "caution": why,
+    }
+    check_id = _inserted(_CHECKS, check)
+    if found.hits:
+        db.session.execute(sa.insert(Match), _matches(found.hits, parts.policy, checked, check_id))
 
 
 def publish_all(parts: Parts, picture_ids: Iterable[int]) -> None:

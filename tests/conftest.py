@@ -210,6 +210,12 @@ def migrated(folder: Path) -> Path:
     return folder
 
 
+def configure(folder: Path, lines: str) -> None:
+    """Add settings to those of an instance, which may name its database."""
+    with (folder / "config.py").open("a") as settings:
+        settings.write(f"{lines}\n")
+
+
 def on_postgres(folder: Path, url: str) -> Path:
     """The instance folder, set up such that every process that opens it comes to that database."""
     folder.mkdir(exist_ok=True)

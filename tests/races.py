@@ -321,6 +321,8 @@ def half_done(family: Mapping[bytes, int] | None = None) -> list[str]:
             found.append(f"decision {picture.decision_id} stands on picture {picture.id} and is undone")
         if picture.status is Status.PUBLISHED and picture.published is None:
             found.append(f"picture {picture.id} is on show since never")
+        if picture.status is Status.REMOVED and not picture.decision:
+            found.append(f"picture {picture.id} was taken down by nobody")
         if (picture.status in DOWN) != (picture.down is not None):
             found.append(f"picture {picture.id} is {picture.status} and down since {picture.down}")
     for decision in db.session.scalars(DECISIONS):
@@ -344,7 +346,6 @@ def not_restored(decision_id: int) -> list[str]:
     blocked = sa.select(FingerprintRow.pixels).join(Entry, Entry.fingerprint_id == FingerprintRow.id)
     covered = {families()[pixels] for pixels in db.session.scalars(blocked.where(Entry.withdrawn.is_(None)))}
     taken = sa.select(Action).where(Action.decision_id == decision_id, Action.decides)
-    undone = db.session.get(Decision, decision_id).undone
     return [
         f"picture {picture.id} is {picture.status}"
         for action in db.session.scalars(taken)
@@ -353,8 +354,6 @@ def not_restored(decision_id: int) -> list[str]:
         and families()[picture.fingerprint.pixels] not in covered
         # Its member may have another by now.
         and picture.status not in (Status.PUBLISHED, Status.REPLACED)
-        # An approval took nothing from show that was down already, by an entry that it met on an earlier way back.
-        and not (action.after is Status.PUBLISHED and picture.down and picture.down < undone)
     ]
 
 

@@ -21,7 +21,7 @@ from moderation.fingerprint import fingerprint
 from moderation.models import Decision, Entry, FingerprintRow, Picture, Role, Status
 from moderation.parts import Parts
 
-from .conftest import near_copy
+from .conftest import configure, near_copy
 from .races import half_done, mosaic, slipped
 from .server import Server, Visitor, serving
 
@@ -53,8 +53,7 @@ class Site:
 
     def __init__(self, parts: Parts, instance: Path, person: Callable[..., int], seed: int) -> None:
         self.parts, self.instance, self.dice = parts, instance, random.Random(seed)
-        with (instance / "config.py").open("a") as settings:
-            settings.write(f"LEASE_SECONDS = {LEASE_SECONDS}\n")
+        configure(instance, f"LEASE_SECONDS = {LEASE_SECONDS}")
         self.names = [f"m{number}" for number in range(5)]
         self.ids = {name: person(name) for name in self.names} | {"mona": person("mona", Role.MODERATOR)}
         self.family: dict[bytes, int] = {}

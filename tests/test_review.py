@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import random
 import re
 import threading
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from PIL import Image
 
 from moderation import blocklist, decisions, review, sweeping
+from moderation.audit import Event
 from moderation.blocklist import pack, unpack
 from moderation.canonical import canonical
 from moderation.columns import now
@@ -32,6 +34,7 @@ from moderation.models import (
     FingerprintRow,
     Kind,
     Picture,
+    Record,
     Role,
     Status,
 )
@@ -532,12 +535,28 @@ def test_undo_does_not_show_what_another_entry_covers(parts, ana, upload, origin
     assert statuses(marked, taken) == [REMOVED, REMOVED]
 
 
+def test_what_another_entry_kept_down_comes_back_with_that_entrys_decision(parts, ana, upload, original, copy):
+    marked, taken = upload(original), upload(copy)
+    mark = review.mark(parts, marked, ana, None)
+    imported, _ = review.import_entries(parts, [nearby(original, 3)], ana, "")
+    later, told = imported.id, sa.select(Record.about).filter_by(kind=Event.SWEEP).order_by(Record.id.desc())
+    review.undo(parts, mark.id, ana)
+    assert (standing(marked), standing(taken)) == (later, later)
+    assert sweeping.swept(db.session.get_one(Decision, later)).taken_down == 2
+    assert json.loads(db.session.scalars(told).first()) == {"of": later, "pictures": [taken]}
+    review.undo(parts, later, ana)
+    assert statuses(marked, taken) == [PUBLISHED, PUBLISHED]
+    assert (standing(marked), standing(taken)) == (None, None)
+
+
 def test_undo_holds_what_comes_near_another_entry(parts, ana, upload, original):
     marked = upload(original)
     decision = review.mark(parts, marked, ana, None)
-    review.import_entries(parts, [nearby(original, 12)], ana, "")
+    imported, _ = review.import_entries(parts, [nearby(original, 12)], ana, "")
     review.undo(parts, decision.id, ana)
     assert (status(marked), standing(marked)) == (HELD, None)
+    review.undo(parts, imported.id, ana)
+    assert status(marked) is PUBLISHED
 
 
 def test_undo_does_not_show_what_cannot_be_compared(parts, ana, upload, original):
@@ -1288,17 +1307,20 @@ def test_whatever_is_done_in_whatever_order_nothing_blocked_is_on_show(walk, see
 
 @pytest.mark.in_haste_on("sqlite")
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("order", ["last first", "first first", "any"])
 @pytest.mark.on_both
-def test_when_all_decisions_are_taken_back_in_reverse_order_nothing_is_down(walk, seed):
+def test_when_all_decisions_are_taken_back_nothing_is_down(walk, seed, order):
     walker = walk(100 + seed)
     for _ in range(8):
         walker.upload()
     before = state()
     for _ in range(12):
         walker.do(walker.dice.choice([walker.mark, walker.approve, walker.withdraw, walker.import_]))
-    decisions = db.session.scalars(sa.select(Decision.id).where(Decision.undone.is_(None))).all()
+    decisions = sorted(db.session.scalars(sa.select(Decision.id).where(Decision.undone.is_(None))).all())
     assert len(decisions) > 2
-    for decision in sorted(decisions, reverse=True):
+    if order == "any":
+        walker.dice.shuffle(decisions)
+    for decision in decisions if order != "last first" else reversed(decisions):
         review.undo(walker.parts, decision, walker.moderator)
         walker.check()
     assert state() == before

@@ -29,7 +29,7 @@ LAYERS = {
     "a process of its own": "decoder",
     "versioned lists": "replica blocklist known_good onshow codes parts",
     "the domain": (
-        "judging reach similar limiting probing uploads audit accounts sign_ins links decisions sweeping review "
+        "judging reach similar limiting probing audit accounts sign_ins links decisions uploads sweeping review "
         "allowing escalation refingerprinting pictures cards entries claims appeals statements tokens counting stats "
         "breakdown whatif reversal backup restoring purging doctor"
     ),

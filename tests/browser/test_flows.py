@@ -19,7 +19,7 @@ from moderation.matching import Verdict, Zone
 from moderation.models import Account, Picture, Role, Status
 from moderation.parts import Parts
 from moderation.uploads import receive
-from tests.conftest import near_copy, status
+from tests.conftest import configure, near_copy, status
 
 
 def test_a_near_match_is_claimed_taken_over_and_found_to_be_none(
@@ -156,7 +156,7 @@ SAVED = ((0.9, 80), (0.3, 20), (0.12, 8))
 @pytest.fixture
 def by_hashes(instance: Path) -> None:
     """A site on which the thresholds alone decide, as pixels never do."""
-    (instance / "config.py").write_text("REFUSE_CORRELATION = 2.0\n")
+    configure(instance, "REFUSE_CORRELATION = 2.0")
 
 
 @pytest.mark.own_site

@@ -18,7 +18,7 @@ from moderation.cli import main
 from moderation.database import db
 from moderation.models import Status
 
-from ..conftest import near_copy, status
+from ..conftest import configure, near_copy, status
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ def test_what_cannot_be_checked_is_an_object_too(run, uploaded):
 
 
 def test_check_keeps_to_the_limits_of_the_instance(run, instance, tmp_path):
-    (instance / "config.py").write_text("MAX_MEGAPIXELS = 0.05\nMAX_UPLOAD_MB = 1\n")
+    configure(instance, "MAX_MEGAPIXELS = 0.05\nMAX_UPLOAD_MB = 1")
     Image.new("RGB", (300, 200)).save(tmp_path / "large.png")
     (tmp_path / "long.jpg").write_bytes(bytes(1_000_001))
     errors = [one["error"] for one in objects(run("check", "large.png", "long.jpg", "--json", code=2))]

@@ -18,6 +18,7 @@ from moderation.audit import Event
 from moderation.database import db
 from moderation.metrics import MEMORY
 from moderation.models import Record, Role
+from tests.conftest import configure
 from tests.server import Visitor, serving
 
 
@@ -127,7 +128,7 @@ def test_a_reload_under_requests_refuses_none(app, instance) -> None:
 def test_a_reload_takes_what_was_chosen_and_the_audit_log_knows_it(app, instance) -> None:
     with serving(instance) as server:
         before = both(server)
-        (instance / "config.py").write_text("WORKERS = 1\nSITE_NAME = 'Lonely hearts'\n")
+        configure(instance, "WORKERS = 1\nSITE_NAME = 'Lonely hearts'")
         reload(server, lambda: len(workers(server)) == 1 and not workers(server) & before)
         with Visitor(server.address) as visitor:
             assert "<title>Sign in · Lonely hearts</title>" in visitor.get("/sign-in").text
@@ -139,7 +140,7 @@ def test_a_reload_takes_what_was_chosen_and_the_audit_log_knows_it(app, instance
 def test_a_reload_with_settings_that_cannot_be_leaves_all_as_it_was(app, instance, wrong: str) -> None:
     with serving(instance, stderr=subprocess.PIPE) as server:
         before = both(server)
-        (instance / "config.py").write_text(wrong)
+        configure(instance, wrong)
         server.process.send_signal(signal.SIGHUP)
         said = server.process.stderr.readline().decode()
         assert "The settings cannot be used, and all stays as it was: " in said
