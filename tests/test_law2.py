@@ -307,6 +307,21 @@ def test_a_near_match_made_while_an_upload_looks_is_held(parts, another_process,
     assert receive(interrupted, ben, near_copy(mosaic(1))).status is Status.HELD
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_what_comes_back_is_compared_anew_where_the_entry_in_its_way_is_taken_back_meanwhile(
+    parts, another_process, cast, moment
+):
+    ana, _, cleo = cast
+    marked = receive(parts, ana, mosaic(1)).id
+    mark = review.mark(parts, marked, cleo, None).id
+    near = fingerprint(canonical(near_copy(mosaic(1))))
+    imported = review.import_entries(parts, [("near.jpg", near)], cleo, "")[0].id
+    interrupted = meanwhile(parts, **{moment: lambda: review.undo(another_process, imported, cleo)})
+    review.undo(interrupted, mark, cleo)
+    assert status(marked) is Status.PUBLISHED
+    assert db.session.get_one(Picture, marked).decision_id is None
+
+
 # --- among very many pictures -------------------------------------------------------------------
 
 
