@@ -63,6 +63,20 @@ def test_a_copy_that_comes_later_is_kept_apart_at_the_door_and_so_is_a_near_matc
     assert pictures.held(10) == []
 
 
+def test_what_comes_back_beside_an_escalated_picture_is_kept_apart_and_released_with_it(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, eve: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
+    mark = review.mark(parts, first, ana, None)
+    with monkeypatch.context() as dies:
+        dies.setattr(escalation, "sweep", lambda *_: None)
+        decision = escalation.escalate(parts, copy, ana, "a child")
+    review.undo(parts, mark.id, ana)
+    assert [status(one) for one in (first, copy)] == [Status.ESCALATED] * 2
+    review.undo(parts, decision.id, eve)
+    assert [status(one) for one in (first, copy)] == [Status.PUBLISHED] * 2
+
+
 @pytest.mark.parametrize("before", [Status.HELD, Status.REMOVED, Status.REFUSED])
 def test_a_picture_is_escalated_whatever_state_it_is_in(
     parts: Parts, arrive: Callable, draw: Callable, ana: int, before: Status
