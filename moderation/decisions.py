@@ -141,19 +141,27 @@ def take_back(parts: Parts, action: Action, origins: Origins, version: int) -> b
     if picture.decision_id != (action.decision_id if action.decides else action.before_decision_id):
         return False  # somebody has decided on it since
     picture.version = version
+    freed = False
     if action.decides:
         origin = origins.of(action)
         picture.decision_id, before = origin.before_decision_id, origin.before
+        freed = before is Status.HELD and _held_by_undone(origin)
     was_on_show = before in (Status.PUBLISHED, Status.PENDING)
     gave_way = action.after is Status.PUBLISHED and picture.status is Status.REPLACED
     if not (picture.status is action.after or (gave_way and not was_on_show)):
         return False  # its member has another picture since
-    # What stays on show is compared anew too: without the approval, or its exemptions, it may be near an entry. And so
-    # is what was held when it had been on show: the decision that held it may be taken back by now.
-    compared = was_on_show or (action.decides and before is Status.HELD and picture.published is not None)
+    # What stays on show is compared anew too: without the approval, or its exemptions, it may be near an entry.
+    compared = was_on_show or freed
     picture.status = Status.PENDING if compared else before
     picture.lease = now() + parts.lease if compared else None
     return compared
+
+
+def _held_by_undone(action: Action) -> bool:
+    """Whether the sweep that held the picture before that action was of a decision that is taken back by now."""
+    held = sa.select(Decision.undone).join(Action, Action.decision_id == Decision.id)
+    held = held.where(Action.picture_id == action.picture_id, Action.after == Status.HELD, Action.entry_id.is_not(None))
+    return db.session.scalars(held.where(Action.id < action.id).order_by(Action.id.desc())).first() is not None
 
 
 def markable(picture_id: int, seen: int | None) -> Picture:
