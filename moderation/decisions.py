@@ -116,13 +116,17 @@ def _exempt(ids: Sequence[int], decision: Decision, entry: Entry | None) -> None
         db.session.execute(sa.insert(Exemption), rows)
 
 
-class Origins:
-    """The actions to go back to: past those of decisions that were taken back while this one stood."""
+class Undoing:
+    """The taking back of a decision: what it is to go back to, and which pictures have to go through `publish` then."""
 
-    def __init__(self) -> None:
+    def __init__(self, decision_id: int) -> None:
+        self._decision_id = decision_id
         self._decided: dict[int, dict[int, Action]] = {}  # by decision and picture: there may be thousands
+        self._let_go: set[int] | None = None
+        self.waiting: set[int] = set()
 
-    def of(self, action: Action) -> Action:
+    def origin(self, action: Action) -> Action:
+        """The action to go back to: past those of decisions that were taken back while this one stood."""
         while action.before_decision_id:
             before = db.session.get_one(Decision, action.before_decision_id)
             if not before.undone:
@@ -132,36 +136,39 @@ class Origins:
             action = self._decided[before.id][action.picture_id]
         return action
 
+    def let_go(self, picture_id: int) -> bool:
+        """Whether the sweep that last held the picture was of a decision that is taken back by now."""
+        if self._let_go is None:
+            mine = sa.select(Action.picture_id).filter_by(decision_id=self._decision_id)
+            held = sa.select(Action.picture_id, Decision.undone).join(Action.decision).order_by(Action.id)
+            held = held.where(Action.after == Status.HELD, Action.entry_id.is_not(None), Action.picture_id.in_(mine))
+            last = {row.picture_id: row.undone for row in db.session.execute(held)}
+            self._let_go = {id_ for id_, undone in last.items() if undone}
+        return picture_id in self._let_go
 
-def take_back(parts: Parts, action: Action, origins: Origins, version: int) -> bool:
-    """Put one picture back to where it was before an action; whether it has to go through `publish` now."""
-    picture, before = action.picture, action.before
+
+def take_back(parts: Parts, action: Action, undoing: Undoing, version: int) -> None:
+    """Put one picture back to where it was before an action. The last action of a decision is taken back first."""
+    picture, before, let_go = action.picture, action.before, False
     if picture.purged:
-        return False
+        return
     if picture.decision_id != (action.decision_id if action.decides else action.before_decision_id):
-        return False  # somebody has decided on it since
+        return  # somebody has decided on it since
     picture.version = version
-    freed = False
     if action.decides:
-        origin = origins.of(action)
+        origin = undoing.origin(action)
         picture.decision_id, before = origin.before_decision_id, origin.before
-        freed = before is Status.HELD and _held_by_undone(origin)
+        let_go = before is Status.HELD and undoing.let_go(picture.id)
     was_on_show = before in (Status.PUBLISHED, Status.PENDING)
-    gave_way = action.after is Status.PUBLISHED and picture.status is Status.REPLACED
-    if not (picture.status is action.after or (gave_way and not was_on_show)):
-        return False  # its member has another picture since
+    gave_way = action.after is Status.PUBLISHED and picture.status is Status.REPLACED and not was_on_show
+    if not (picture.status is action.after or gave_way or picture.id in undoing.waiting):
+        return  # its member has another picture since
+    undoing.waiting.discard(picture.id)
+    picture.status, picture.lease = before, None
     # What stays on show is compared anew too: without the approval, or its exemptions, it may be near an entry.
-    compared = was_on_show or freed
-    picture.status = Status.PENDING if compared else before
-    picture.lease = now() + parts.lease if compared else None
-    return compared
-
-
-def _held_by_undone(action: Action) -> bool:
-    """Whether the sweep that held the picture before that action was of a decision that is taken back by now."""
-    held = sa.select(Decision.undone).join(Action, Action.decision_id == Decision.id)
-    held = held.where(Action.picture_id == action.picture_id, Action.after == Status.HELD, Action.entry_id.is_not(None))
-    return db.session.scalars(held.where(Action.id < action.id).order_by(Action.id.desc())).first() is not None
+    if was_on_show or let_go:
+        undoing.waiting.add(picture.id)
+        picture.status, picture.lease = Status.PENDING, now() + parts.lease
 
 
 def markable(picture_id: int, seen: int | None) -> Picture:

@@ -13,7 +13,7 @@ from .blocklist import unpack
 from .columns import now
 from .database import db, in_parts, writing
 from .decisions import (
-    Origins,
+    Undoing,
     approvable,
     bring_back,
     decide,
@@ -240,8 +240,10 @@ def undo(parts: Parts, decision_id: int, by_id: int | None, event: Event = Event
         actions = sa.select(Action).filter_by(decision_id=decision_id).order_by(Action.id.desc())
         with db.session.no_autoflush:  # there may be thousands, and they are written together
             latest = db.session.scalars(actions.options(joinedload(Action.picture)))
-            origins = Origins()
-            waiting = {one.picture_id for one in latest if take_back(parts, one, origins, version)}
+            undoing = Undoing(decision_id)
+            for action in latest:
+                take_back(parts, action, undoing, version)
+        waiting = undoing.waiting
         for known in db.session.scalars(sa.select(KnownGood).filter_by(removal_id=decision_id)):
             if known.decision is None or known.decision.undone is None:
                 known_good.restore(known)

@@ -114,6 +114,19 @@ def test_a_mark_and_its_undo_hold_others_up_with_no_statement_for_each_copy(part
     assert longest[0] == longest[1]
 
 
+def test_an_approval_of_what_was_held_is_taken_back_with_no_statement_for_each_picture(parts, arrive, draw, ana):
+    longest = []
+    for seed, number in ((1, 2), (2, 60)):
+        picture = arrive(draw(seed))
+        multiply(picture, number)
+        decision = approved_held(parts, picture, ana)
+        with write_transactions() as statements:
+            review.undo(parts, decision.id, ana)
+        assert set(statuses(of_its_member(picture))) == {Status.HELD}
+        longest.append(max(statements))
+    assert longest[0] == longest[1]
+
+
 def test_with_known_good_pictures_a_sweep_and_what_it_would_do_ask_no_more_for_each_copy(parts, arrive, draw, ana):
     allowing.add_file(parts, draw(9), "avatar.jpg", "our avatar", ana)
     asked = 0
