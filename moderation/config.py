@@ -128,7 +128,7 @@ PROXIES = 0
 
 # The host names under which the site may be asked for, by probes too, with spaces between them; empty for any.
 # ".example.com" means those below it, too. A link that sets a password, which an admin hands out, begins with the name
-# that the admin's browser asked for.
+# that the admin's browser asked for; the link that makes the first admin, with the first of these.
 HOSTS = ""
 
 # How the server logs to standard error: "text", errors alone, for people; "json", a line for each event and request.
