@@ -137,13 +137,17 @@ class Undoing:
         return action
 
     def let_go(self, picture_id: int) -> bool:
-        """Whether the sweep that last held the picture was of a decision that is taken back by now."""
+        """Whether the sweep that last held the picture was of a decision that is taken back by now, and nothing else
+        has held it: neither caution, nor that it could not be compared.
+        """
         if self._let_go is None:
             mine = sa.select(Action.picture_id).filter_by(decision_id=self._decision_id)
             held = sa.select(Action.picture_id, Decision.undone).join(Action.decision).order_by(Action.id)
             held = held.where(Action.after == Status.HELD, Action.entry_id.is_not(None), Action.picture_id.in_(mine))
             last = {row.picture_id: row.undone for row in db.session.execute(held)}
-            self._let_go = {id_ for id_, undone in last.items() if undone}
+            otherwise = sa.or_(Check.caution.is_not(None), Check.failure.is_not(None))
+            others = sa.select(Check.picture_id).where(otherwise, Check.picture_id.in_(mine))
+            self._let_go = {id_ for id_, undone in last.items() if undone} - set(db.session.scalars(others))
         return picture_id in self._let_go
 
 

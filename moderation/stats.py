@@ -194,7 +194,8 @@ def _held_or_let_go(at: datetime) -> sa.Select[int, bool, datetime]:
         older.created < at,
     )
     taken_back = sa.and_(Decision.undone >= at, sa.not_(decided_on.exists()))
-    decided = Decision.created >= at
+    # What was held on its way back on show was so later than that decision was made: its check tells.
+    decided = sa.and_(Decision.created >= at, Action.before != Status.PENDING)
     was_held = sa.case((decided, Action.before == Status.HELD), else_=Action.after == Status.HELD)
     moment = sa.case((decided, Decision.created), else_=Decision.undone)
     events = sa.select(Action.picture_id, was_held.label("was_held"), moment.label("moment")).join(Action.decision)

@@ -167,12 +167,12 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
             # Pending again is not pending still: what was taken down and put back meanwhile, others compare anew.
             if picture.status is not Status.PENDING or picture.version != compared.version:
                 return picture
-            occasion, verdict, why = _occasion(picture_id), _final(picture, compared), None
-            taker = None if occasion is Occasion.UPLOAD else _taker(parts, picture, compared.found, verdict)
-            if taker and taker.withdrawn:
-                continue  # as nobody could take back what it does now
-            if taker:
-                _taken(picture, verdict, taker, version)
+            occasion, verdict, why = _occasion(picture), _final(picture, compared), None
+            against = None if verdict is Verdict.PUBLISH else _against(parts, compared.found)
+            if against and (against.withdrawn or against.id in exempt_from(picture_id)):
+                continue  # since this moment it forbids nothing
+            if against and occasion is Occasion.REVIEW and not _sent(picture):
+                _taken(picture, verdict, against, version)
             else:
                 why = _arrived(parts, picture, compared, verdict, occasion, origin, version)
             _record(parts, picture_id, compared, occasion, verdict, why)
@@ -213,27 +213,27 @@ def _final(picture: Picture, compared: _Compared) -> Verdict:
     return compared.found.verdict
 
 
-def _taker(parts: Parts, picture: Picture, found: Judgement, verdict: Verdict) -> Entry | None:
-    """The entry that keeps a picture from show on its way back, if one does.
-
-    Not on the way that a decision sends it: that stands on the picture, and tells what it has come to.
-    """
-    if found.gravest is None or verdict is Verdict.PUBLISH:
-        return None
-    sent = sa.select(Action.id).filter_by(picture_id=picture.id, decision_id=picture.decision_id, after=Status.PENDING)
-    if picture.decision_id and db.session.scalars(sent).first():
+def _against(parts: Parts, found: Judgement) -> Entry | None:
+    """The entry that keeps a picture from show, if one does."""
+    if found.gravest is None:
         return None
     return db.session.get_one(Entry, near_escalated(found.hits, parts.policy) or found.gravest.id)
 
 
-def _taken(picture: Picture, verdict: Verdict, taker: Entry, version: int) -> None:
-    decision = taker.decision
-    if taker.apart:
-        move(picture, Status.ESCALATED, decision, version, taker.id)
+def _sent(picture: Picture) -> bool:
+    """Whether the decision that stands on a picture sends it on show now: it stands, and tells what that came to."""
+    sent = sa.select(Action.id).filter_by(picture_id=picture.id, decision_id=picture.decision_id, after=Status.PENDING)
+    return picture.decision_id is not None and db.session.scalars(sent).first() is not None
+
+
+def _taken(picture: Picture, verdict: Verdict, against: Entry, version: int) -> None:
+    decision = against.decision
+    if against.apart:
+        move(picture, Status.ESCALATED, decision, version, against.id)
     elif verdict is Verdict.REFUSE:
-        move(picture, never_shown(picture), decision, version, taker.id)
+        move(picture, never_shown(picture), decision, version, against.id)
     else:  # for a person to look at
-        move(picture, Status.HELD, decision, version, taker.id, decides=False)
+        move(picture, Status.HELD, decision, version, against.id, decides=False)
     audit.record(Event.SWEEP, None, of=decision.id, pictures=[picture.id])
 
 
@@ -352,9 +352,10 @@ def _fingerprinted_late(parts: Parts, picture_id: int) -> tuple[Fingerprint, int
     return made, version
 
 
-def _occasion(picture_id: int) -> Occasion:
-    before = db.session.execute(_CHECKED, {"picture": picture_id}).first()
-    return Occasion.UPLOAD if before is None else Occasion.REVIEW
+def _occasion(picture: Picture) -> Occasion:
+    """An upload is compared once as one. Of what has been on show, the first check may be purged by now."""
+    seen = picture.published or db.session.execute(_CHECKED, {"picture": picture.id}).first()
+    return Occasion.REVIEW if seen else Occasion.UPLOAD
 
 
 def _make_way(picture: Picture, version: int) -> Status:

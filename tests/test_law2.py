@@ -322,6 +322,37 @@ def test_what_comes_back_is_compared_anew_where_the_entry_in_its_way_is_taken_ba
     assert db.session.get_one(Picture, marked).decision_id is None
 
 
+def test_an_approval_is_compared_anew_where_the_entry_in_its_way_is_taken_back_meanwhile(parts, another_process, cast):
+    ana, _, cleo = cast
+    marked = receive(parts, ana, mosaic(1)).id
+    mark = review.mark(parts, marked, cleo, None).id
+    copy = receive(parts, ana, near_copy(mosaic(1), 0.8)).id
+    near = fingerprint(canonical(near_copy(mosaic(1))))
+    imported = review.import_entries(parts, [("near.jpg", near)], cleo, "")[0].id
+    assert status(copy) is Status.REFUSED
+    review.approve(meanwhile(parts, after=lambda: review.undo(another_process, imported, cleo)), copy, cleo, None)
+    assert status(copy) is Status.PUBLISHED
+    assert db.session.get_one(Decision, mark).undone is None
+
+
+def test_what_a_mark_spares_while_it_is_compared_stays(app, parts, another_process, cast):
+    ana, ben, cleo = cast
+    marked, spared = receive(parts, ana, mosaic(1)).id, receive(parts, ben, near_copy(mosaic(1))).id
+    mark = review.mark(parts, marked, cleo, None).id
+
+    def elsewhere() -> None:
+        """In a session of its own: that of the comparison has begun to read, and sees nothing of this."""
+        with app.app_context():
+            review.mark(another_process, marked, cleo, None, spare=[spared])
+
+    # The first of the two that come back is on show again by then.
+    look, looks = interrupted(Blocklist, None, None)(BKTreeEngine), iter([lambda: None, elsewhere])
+    near = look.near
+    look.near = lambda *these, **more: (next(looks, lambda: None)(), near(*these, **more))[1]
+    review.undo(dataclasses.replace(parts, blocklist=look), mark, cleo)
+    assert (status(marked), status(spared)) == (Status.REMOVED, Status.PUBLISHED)
+
+
 # --- among very many pictures -------------------------------------------------------------------
 
 

@@ -33,6 +33,7 @@ from moderation.models import (
     Exemption,
     FingerprintRow,
     Kind,
+    Occasion,
     Picture,
     Record,
     Role,
@@ -547,6 +548,34 @@ def test_what_another_entry_kept_down_comes_back_with_that_entrys_decision(parts
     review.undo(parts, later, ana)
     assert statuses(marked, taken) == [PUBLISHED, PUBLISHED]
     assert (standing(marked), standing(taken)) == (None, None)
+
+
+def test_what_was_checked_so_long_ago_that_nothing_tells_of_it_comes_back_as_well(parts, ana, upload, original, copy):
+    marked, taken = upload(original), upload(copy)
+    with writing():
+        db.session.execute(sa.delete(Check))
+    mark = review.mark(parts, marked, ana, None)
+    imported, _ = review.import_entries(parts, [nearby(original, 3)], ana, "")
+    review.undo(parts, mark.id, ana)
+    assert (standing(marked), standing(taken)) == (imported.id, imported.id)
+    assert set(db.session.scalars(sa.select(Check.occasion))) == {Occasion.REVIEW}
+    review.undo(parts, imported.id, ana)
+    assert statuses(marked, taken) == [PUBLISHED, PUBLISHED]
+
+
+def test_what_is_held_for_caution_stays_so_although_what_held_it_first_is_taken_back(parts, ana, someone, original):
+    member = someone()
+    picture = put(parts, original, member, PENDING)
+    imported, _ = review.import_entries(parts, [nearby(original, 12)], ana, "")
+    assert status(picture) is HELD
+    assert receive(parts, member, near_copy(original, 0.9)).status is HELD
+    cautious = dataclasses.replace(parts, patience=dataclasses.replace(parts.patience, member=1))
+    review.undo(cautious, imported.id, ana)
+    assert status(picture) is HELD
+    approval = review.approve(parts, picture, ana, None)
+    assert status(picture) is PUBLISHED
+    review.undo(parts, approval.id, ana)
+    assert status(picture) is HELD
 
 
 def test_undo_holds_what_comes_near_another_entry(parts, ana, upload, original):

@@ -369,6 +369,15 @@ def test_what_waited_then_is_what_was_said_then(
     note("taken back, it holds nothing")
     review.undo(parts, mark.id, mona)
     note("the first mark too")
+    upload(draw(3))
+    one = review.mark(cautious, upload(near_copy(draw(3))), mona, None)
+    note("a mark holds one picture")
+    two = review.mark(cautious, upload(near_copy(draw(3), 0.9), parts=cautious), mona, None)
+    note("two marks hold one picture")
+    review.undo(cautious, one.id, mona)
+    note("the second still does")
+    review.undo(cautious, two.id, mona)
+    note("nothing does")
     assert max(waiting for _, _, waiting in said) == 2
     assert [(step, stats.waiting(moment)) for step, moment, _ in said] == [(step, waiting) for step, _, waiting in said]
 

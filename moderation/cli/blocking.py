@@ -21,7 +21,7 @@ from ..fingerprint import Fingerprint
 from ..folders import PictureFile, Unread, expand, read, read_whole
 from ..judging import judge
 from ..matching import Hit, Verdict
-from ..models import Account, Action, Decision, Entry, Match
+from ..models import Account, Action, Check, Decision, Entry, Match
 from ..pool import read_all
 from ..reach import Planned, plan
 from . import instance_option, site, with_app
@@ -185,7 +185,12 @@ class _Line:
 
 def _lines() -> Iterator[_Line]:
     checked = sa.select(sa.func.count()).where(Match.entry_id == Entry.id, Match.verdict != Verdict.PUBLISH)
-    swept = sa.select(sa.func.count()).where(Action.entry_id == Entry.id)
+    # What the entry kept down on its way back has both.
+    both = sa.select(Check.id).join(Match, Match.check_id == Check.id)
+    both = both.where(
+        Check.picture_id == Action.picture_id, Match.entry_id == Entry.id, Match.verdict != Verdict.PUBLISH
+    )
+    swept = sa.select(sa.func.count()).where(Action.entry_id == Entry.id, ~both.correlate(Action, Entry).exists())
     entries = (
         sa.select(Entry, Decision.reason, Account.name, checked.scalar_subquery() + swept.scalar_subquery())
         .join(Entry.decision)

@@ -198,6 +198,15 @@ def test_an_import_that_cannot_be_is_refused_with_a_sentence(run, indecent, tmp_
 # --- list, withdraw --------------------------------------------------------------------------------------------------
 
 
+def test_what_an_entry_kept_down_on_its_way_back_is_one_match(run, parts, person, indecent, draw):
+    picture, ben = uploads.receive(parts, person("ana"), near_copy(draw(1), 0.9)).id, person("ben")
+    mark = review.mark(parts, picture, ben, None)
+    run("blocklist", "import", "indecent")
+    review.undo(parts, mark.id, ben)
+    assert status(picture) is Status.REMOVED
+    assert [entry["matches"] for entry in objects(run("blocklist", "list", "--json"))][1:] == [1, 0]
+
+
 def test_the_list_says_where_entries_came_from_and_what_they_did(run, parts, person, indecent, draw):
     run("blocklist", "import", "indecent", "--reason", "Bad\n\x1bnews")
     ana, ben = person("ana"), person("ben")
