@@ -57,12 +57,16 @@ def rule(picture: Picture) -> str:
 
 
 def _by_person(picture: Picture) -> bool:
-    """Whether somebody decided on this very picture, rather than on one that it is a copy of."""
-    return picture.decision_id is not None and _action(picture, Action.entry_id.is_(None))
+    """Whether somebody decided on this very picture, rather than on one that it is a copy of.
+
+    Not where it was found fine: then comparison has found something else.
+    """
+    decision = picture.decision
+    return decision is not None and not decision.kind.fine and _action(picture, Action.entry_id.is_(None))
 
 
 def _was_held(picture: Picture) -> bool:
-    return picture.decision_id is not None and _action(picture, Action.before == Status.HELD)
+    return picture.decision is not None and _action(picture, Action.before == Status.HELD)
 
 
 def _action(picture: Picture, *that: sa.ColumnElement[bool]) -> bool:

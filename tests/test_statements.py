@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from moderation import review
+from moderation.canonical import canonical
 from moderation.database import db
 from moderation.demo import near_miss
+from moderation.fingerprint import fingerprint
 from moderation.models import Picture, Role
 from moderation.parts import Parts
 from moderation.statements import statement
@@ -40,3 +42,15 @@ def test_who_or_what_found_and_decided(parts: Parts, arrive: Callable, draw: Cal
     assert said(fine) == {}
     assert said(marked)["incompatible_content_ground"] == review.INDECENT
     assert not [word for word in ("ana ", "Hash", "bits", "entry") if word in str(said(swept))]
+
+
+def test_what_was_found_fine_and_comes_near_to_something_else_is_down_by_comparison(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int
+) -> None:
+    review.mark(parts, arrive(draw(1)), ana, None)
+    refused = arrive(near_copy(draw(1)))
+    review.import_entries(parts, [("other.jpg", fingerprint(canonical(near_copy(draw(1), 0.8))))], ana, "")
+    review.approve(parts, refused, ana, None)
+    told = said(refused)
+    assert (told["automated_detection"], told["automated_decision"]) == ("Yes", "AUTOMATED_DECISION_FULLY")
+    assert told["decision_facts"].startswith("Automatic comparison found it")
