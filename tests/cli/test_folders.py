@@ -201,8 +201,9 @@ def test_index_does_not_touch_a_file_that_is_no_index(place, pictures):
 
 
 def test_index_can_be_interrupted_and_taken_up_again(place, draw):
-    data = draw(1, size=320)
-    fill(place / "many", {f"{number}.jpg": data for number in range(400)})
+    fill(place / "many", {"0.jpg": draw(1, size=320)})
+    for number in range(1, 4000):  # some seconds, of which half of one is waited for
+        (place / "many" / f"{number}.jpg").hardlink_to(place / "many" / "0.jpg")
     command = [sys.executable, "-m", "moderation", "index", "many"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     until = time.monotonic() + 60
@@ -211,7 +212,7 @@ def test_index_can_be_interrupted_and_taken_up_again(place, draw):
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
     _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors.strip()) in ((130, "Aborted!"), (0, ""))
+    assert (process.returncode, errors.strip()) == (130, "Aborted!")
     rest = run("index", "many").stdout
     assert "0 gone, 0 unreadable." in rest
 
