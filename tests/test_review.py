@@ -1335,7 +1335,7 @@ def test_whatever_is_done_in_whatever_order_nothing_blocked_is_on_show(walk, see
 
 
 @pytest.mark.in_haste_on("sqlite")
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(1, 3))
 @pytest.mark.parametrize("order", ["last first", "first first", "any"])
 @pytest.mark.on_both
 def test_when_all_decisions_are_taken_back_nothing_is_down(walk, seed, order):
