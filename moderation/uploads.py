@@ -174,7 +174,7 @@ def publish(parts: Parts, picture_id: int, origin: str = "") -> Picture:
             if against and occasion is Occasion.REVIEW and not _sent(picture):
                 _taken(picture, verdict, against, version)
             else:
-                why = _arrived(parts, picture, compared, verdict, occasion, origin, version)
+                why = _arrived(parts, picture, verdict, against, occasion, origin, version)
             _record(parts, picture_id, compared, occasion, verdict, why)
         metrics.checked(occasion, verdict, compared.milliseconds / 1000, compared.failure is not None)
         return get(picture_id)
@@ -240,8 +240,8 @@ def _taken(picture: Picture, verdict: Verdict, against: Entry, version: int) -> 
 def _arrived(
     parts: Parts,
     picture: Picture,
-    compared: _Compared,
     verdict: Verdict,
+    against: Entry | None,
     occasion: Occasion,
     origin: str,
     version: int,
@@ -250,10 +250,10 @@ def _arrived(
     picture.lease, picture.version = None, version
     why = None
     if occasion is Occasion.UPLOAD and not picture.decision_id:
-        attempt = verdict is not Verdict.PUBLISH and not compared.failure
+        attempt = against is not None  # nothing is, where it could not be compared
         why = probing.caution(parts.patience, picture.member_id, origin, attempt)
     match verdict:
-        case Verdict.REFUSE | Verdict.HOLD if near_escalated(compared.found.hits, parts.policy):
+        case Verdict.REFUSE | Verdict.HOLD if against and against.apart:
             picture.status = Status.ESCALATED
         case _ if why:
             picture.status = Status.HELD

@@ -10,7 +10,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from io import BytesIO
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -119,6 +119,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def long(pytestconfig: pytest.Config) -> bool:
     """Whether a test that has a short and a whole form runs whole."""
     return bool(pytestconfig.getoption("--long"))
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tells figures at the end of the run. What the processes print that share the tests goes nowhere."""
+    return partial(record_property, "figures")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "figures" and report.when == "call":
+                terminalreporter.write_line(value)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.benchmarks.attacks import ATTACKS, GROUPS, blocked
 from tests.benchmarks.codes import real, real_like, unevenness
 from tests.benchmarks.drawings import low_detail
 
-from .conftest import save
+from .conftest import copied, save
 
 
 @pytest.fixture(scope="session")
@@ -103,9 +104,15 @@ def test_a_grid_is_measured_alone_and_in_company(capsys):
     assert said.endswith("Each grid has heard of every upload: reached.\n")
 
 
-def test_a_site_under_load_is_measured_with_its_memory_and_a_large_one_beside_it(capsys):
-    load.main(["--seconds", "6", "--warm-up", "3", "--grids", "2", "--pictures", "2000"])
+def test_a_site_under_load_is_measured_with_its_memory_and_a_large_one_beside_it(long, database, request, capsys, tell):
+    words = [] if long else ["--seconds", "6", "--warm-up", "3", "--grids", "2", "--pictures", "2000"]
+    with ExitStack() as stack:
+        if database == "postgresql":
+            words += ["--database", stack.enter_context(copied(request.getfixturevalue("postgres")))]
+        load.main(words)
     said = capsys.readouterr().out
+    if long:
+        tell(said)
     table = rows(said)
     assert {"upload", "poll of a grid", "mark", "statistics"} <= set(table)
     assert "Errors: 0, to reach: 0, reached." in said

@@ -186,7 +186,7 @@ def site(parts: Parts, instance: Path, person: Callable[..., int]) -> Iterator[S
     site.stack.close()
 
 
-def test_what_was_acknowledged_survives_a_kill_at_any_moment(site, parts, long, database, request, capsys):
+def test_what_was_acknowledged_survives_a_kill_at_any_moment(site, parts, long, database, request, tell):
     started = time.monotonic()
     server = request.getfixturevalue("postgres") if database == "postgresql" else None
     for number in (1, 2):  # how it is, and how long it takes, while nobody is killed
@@ -214,5 +214,4 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(site, parts, long, 
     assert {key for key, _ in store.stored()} == needed
     assert list(doctor.examine(parts, grace=0, sample=None)) == []
     assert slipped(site.family) == []
-    with capsys.disabled():
-        print(f"\n{database}: {dict(site.counts)}, nothing lost, in {time.monotonic() - started:.0f} s")
+    tell(f"{database}: {dict(site.counts)}, nothing lost, in {time.monotonic() - started:.0f} s")

@@ -309,7 +309,7 @@ def stage(app: Flask, instance: Path, parts: Parts, monkeypatch: pytest.MonkeyPa
     sa.event.remove(db.engine, "checkin", after)
 
 
-def test_in_whatever_order_the_steps_of_three_processes_come_nothing_slips(stage, long, database, capsys):
+def test_in_whatever_order_the_steps_of_three_processes_come_nothing_slips(stage, long, database, tell):
     Interleaved.stage = stage
     started, counts = time.monotonic(), stage.counts
     for attempt in itertools.count(1) if long else range(1, 16):
@@ -324,19 +324,12 @@ def test_in_whatever_order_the_steps_of_three_processes_come_nothing_slips(stage
                 phases=[Phase.generate],  # what fails is long; made shorter it takes minutes and says no more
             ),
         )
-        if long:
-            with capsys.disabled():
-                print(f"\n{counts['interleaved']} interleaved in {time.monotonic() - started:.0f} s", flush=True)
         # In haste always the same few, until all that is asked for was among them.
         enough = counts["interleaved"] > (INTERLEAVED if long else FEW)
         if enough and all(counts[name] for name in WANTED):
             break
-    with capsys.disabled():
-        took, said = (
-            time.monotonic() - started,
-            f"{counts['interleaved']} deeds interleaved in {counts['groups']} groups",
-        )
-        print(f"\n{database}: {said}, none slipped, in {took:.0f} s: {dict(counts)}")
+    took, said = time.monotonic() - started, f"{counts['interleaved']} deeds interleaved in {counts['groups']} groups"
+    tell(f"{database}: {said}, none slipped, in {took:.0f} s: {dict(counts)}")
     assert counts["interleaved"] > FEW
     assert [name for name in WANTED if not counts[name]] == []
 
@@ -367,7 +360,7 @@ def race(instance: Path, cast: Cast, seed: int, deeds: int, barrier: threading.B
         db.engine.dispose()
 
 
-def test_whatever_processes_do_at_once_nothing_slips(app, instance, long, database, capsys):
+def test_whatever_processes_do_at_once_nothing_slips(app, instance, long, database, tell):
     cast, context, started = people(), of_their_own(), time.monotonic()
     processes, deeds = (3, 2000) if long else (2, 60)
     barrier, answers = context.Barrier(processes), context.Queue()
@@ -383,9 +376,6 @@ def test_whatever_processes_do_at_once_nothing_slips(app, instance, long, databa
     assert not failures, "\n".join(failures)
     assert half_done() == []
     counts: Counter[str] = sum(told, Counter())
-    with capsys.disabled():
-        took = time.monotonic() - started
-        print(
-            f"\n{database}: {counts['deeds']} deeds of {processes} processes, none slipped, in {took:.0f} s: {counts}"
-        )
+    took, said = time.monotonic() - started, f"{counts['deeds']} deeds of {processes} processes"
+    tell(f"{database}: {said}, none slipped, in {took:.0f} s: {dict(counts)}")
     assert counts["deeds"] == processes * deeds
