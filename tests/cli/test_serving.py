@@ -88,6 +88,8 @@ def test_the_set_up_link_has_the_name_that_the_site_goes_by(tmp_path: Path) -> N
     behind = {"MODERATION_HOSTS": "pictures.example", "MODERATION_PROXIES": "1"}
     with running("serve", "--port", str(port), *words, **behind) as wait_for:
         assert wait_for(r"http\S+/setup/").startswith("https://pictures.example/setup/")
+        with pytest.raises(urllib.error.HTTPError, match="400"):  # and under another it answers nothing
+            page(f"http://127.0.0.1:{port}/sign-in")
 
 
 def test_the_instance_may_be_named_before_the_command_or_in_the_environment(tmp_path: Path) -> None:
