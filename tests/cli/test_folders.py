@@ -205,7 +205,14 @@ def test_index_can_be_interrupted_and_taken_up_again(place, draw):
     for number in range(1, 4000):  # some seconds, of which half of one is waited for
         (place / "many" / f"{number}.jpg").hardlink_to(place / "many" / "0.jpg")
     command = [sys.executable, "-m", "moderation", "index", "many"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests themselves run in the background, they and all that they start would be deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     until = time.monotonic() + 60
     while not (place / "photos.sqlite").exists() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
