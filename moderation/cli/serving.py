@@ -40,6 +40,7 @@ def serve(host: str, port: int, workers: int | None, log_format: str | None) -> 
     with app.app_context():
         migrate()
         tune()
+        _end_at_ctrl_c()
         click.echo(f"Serving {app.instance_path}\nat {url}")
         if not accounts.has_admin():
             site = _by_name(app.config["HOSTS"].split(), app.config["PROXIES"], port) or url
@@ -112,6 +113,16 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
         else:
             return server
     raise Failure("The server does not answer.")
+
+
+def _end_at_ctrl_c() -> None:
+    """Until the server listens to signals itself, Ctrl-C is the system's to carry out.
+
+    Python's own way, an exception, is lost where it meets the clearing up of an object, of which an app makes many.
+    Where Ctrl-C is not for us, as in the background, it stays so.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -92,6 +92,32 @@ def test_the_set_up_link_has_the_name_that_the_site_goes_by(tmp_path: Path) -> N
             page(f"http://127.0.0.1:{port}/sign-in")
 
 
+CTRL_C_WHILE_AN_OBJECT_GOES = """
+import signal, sys, weakref
+from moderation import cli, server
+
+class Thing:
+    pass
+
+def serve(*_):
+    thing = Thing()
+    watched = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+    del thing
+
+server.serve = serve
+cli.main(sys.argv[1:])
+"""
+
+
+def test_ctrl_c_is_not_lost_while_the_server_starts(tmp_path: Path) -> None:
+    words = "serve", "--port", str(free_port()), "--instance", tmp_path
+    ended = subprocess.run(
+        [sys.executable, "-c", CTRL_C_WHILE_AN_OBJECT_GOES, *words],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert ended.returncode == -signal.SIGINT
+
+
 def test_the_instance_may_be_named_before_the_command_or_in_the_environment(tmp_path: Path) -> None:
     for number, (words, environment) in enumerate(
         [
