@@ -66,6 +66,7 @@ def init_app(app: Flask) -> None:
     app.request_class = Asked
     app.url_map.converters["int"] = Id
     app.before_request(_known_host)
+    app.before_request(_makes_sense)
     app.before_request(_much_at_once)  # before the token is looked for in the form
     csrf.init_app(app)
     sign_in_manager.init_app(app)
@@ -104,6 +105,11 @@ def _known_host() -> Response | None:
     if answers.to_software():
         return answers.problem(HTTPStatus.BAD_REQUEST, sentence)
     return Response(f"{sentence}\n", HTTPStatus.BAD_REQUEST, mimetype="text/plain")
+
+
+def _makes_sense() -> None:
+    """What an address cannot say is refused before anything else is: answers to what goes wrong read it as well."""
+    _ = request.args
 
 
 def _much_at_once() -> None:

@@ -101,3 +101,12 @@ def test_signing_in_on_a_page_that_is_older_than_ones_sign_in_leads_in(sign_in: 
     stranger = browser().send(**form)
     assert stranger.status_code == 400
     assert STALE in stranger.text
+
+
+@pytest.mark.parametrize(
+    "asked", [stale("/sign-in?next=a%00b"), stale("/picture?x=%00"), {"method": "GET", "path": "/nowhere?x=%00"}]
+)
+def test_an_address_that_makes_no_sense_is_refused_whatever_else_is_wrong(sign_in: Callable, asked: dict) -> None:
+    answer = sign_in("mia").send(**asked)
+    assert answer.status_code == 400
+    assert "This request cannot be understood." in answer.text
