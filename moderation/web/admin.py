@@ -243,7 +243,7 @@ def import_() -> ResponseReturnValue:
         planned = plan(parts(), named) if files else None
     page = {"planned": planned, "unread": unread, "read": len(files) - len(unread), "error": error}
     status = 422 if error else 200
-    if wants_json():
+    if wants_json() and request.method == "POST":
         return {"html": render_template("admin/_plan.html", **page)} if not error else ({"error": error}, 422)
     return render_template("admin/import.html", reason=reason, **page), status
 

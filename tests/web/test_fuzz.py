@@ -1,6 +1,6 @@
 """Every route, as every kind of visitor, asked for nonsense: no 5xx, nothing that is not for that visitor.
 
-With --long, twelve times as much.
+With --long, thirty times as much.
 """
 
 import random
@@ -30,7 +30,7 @@ from tests.web.conftest import Browser
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 ROUNDS = 1
-"""How often each route is asked with each of its methods; with --long, twelve times as often."""
+"""How often each route is asked with each of its methods; with --long, thirty times as often."""
 
 VISITORS = ("nobody", "member", "moderator", "entrusted", "admin", "software")
 
@@ -57,6 +57,7 @@ WORDS = (
 
 NAMES = (
     *("before", "since", "show", "order", "size", "member", "level", "days", "dhash", "phash", "q", "after", "by"),
+    *("cards", "entry", "epoch"),
     *(
         "kind",
         "undone",
@@ -78,7 +79,6 @@ NAMES = (
 )
 
 HEADERS = (
-    ("Accept", "application/json"),
     ("Accept", "*/*;q=nonsense"),
     ("Accept-Encoding", "br;q=1e400"),
     ("Authorization", "Bearer mod_nonsense"),
@@ -179,6 +179,8 @@ def path_of(rng: random.Random, rule: Rule, site: Site) -> str:
 
 def body(rng: random.Random, method: str, token: Callable[[], str]) -> dict[str, Any]:
     headers = dict(rng.sample(HEADERS, rng.choice((0, 0, 0, 1, 2))))
+    if rng.random() < 0.3:
+        headers["Accept"] = "application/json"  # as the script on our pages does
     if method in ("GET", "HEAD", "OPTIONS", "TRACE"):
         return {"headers": headers}
     form: dict[str, Any] = {rng.choice(NAMES): rng.choice(NUMBERS + WORDS) for _ in range(rng.choice((0, 1, 3, 6)))}
@@ -221,7 +223,7 @@ def test_nonsense_breaks_nothing_and_shows_nothing(site: Site, visitor: str, lon
     come()
     seen: dict[int, int] = {}
     for number, (method, path, options) in enumerate(
-        requests(rng, app, ROUNDS * (12 if long else 1), site, lambda: csrf)
+        requests(rng, app, ROUNDS * (30 if long else 1), site, lambda: csrf)
     ):
         if visitor == "software":
             options["headers"] = options["headers"] | {"Authorization": f"Bearer {site.token}"}
@@ -278,15 +280,19 @@ def hidden(site: Site, visitor: str, data: bytes) -> list[str]:
     if data == blank():
         return []
     found = []
+    name = SIGNS_IN_AS.get(visitor)
+    entrusted = visitor == "entrusted"
+    if visitor == "admin":  # who may have entrusted herself meanwhile
+        entrusted = accounts.is_entrusted(accounts.named(name).id)
     for picture in db.session.scalars(sa.select(Picture)):
         for key in (picture.file, picture.thumbnail):
             if not site.parts.store.has(key) or site.parts.store.get(key) != data:
                 continue
             shown = picture.status is Status.PUBLISHED
             escalated = picture.status is Status.ESCALATED
-            mine = picture.member.name == SIGNS_IN_AS.get(visitor)
+            mine = picture.member.name == name
             staff = visitor in ("moderator", "entrusted", "admin")
             allowed = visitor != "nobody" and (shown or mine or staff)
-            if not (visitor == "entrusted" if escalated else allowed):
+            if not (entrusted if escalated else allowed):
                 found.append(f"picture {picture.id}, {picture.status}")
     return found

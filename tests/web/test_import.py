@@ -78,6 +78,11 @@ def test_admins_may_send_more_at_once_than_an_upload_and_others_may_not(
     assert mia.post("/admin/import", file=files(**{f"n{n}": heavy for n in range(12)})).status_code in (403, 413)
 
 
+def test_a_script_that_sends_nothing_is_shown_the_page(root: Browser) -> None:
+    answer = root.get("/admin/import", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+
+
 def test_without_files_it_says_so(root: Browser) -> None:
     answer = root.post("/admin/import", go="")
     assert answer.status_code == 422
