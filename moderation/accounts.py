@@ -3,6 +3,7 @@
 import re
 import secrets
 from functools import cache
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -65,14 +66,33 @@ def named(name: str) -> Account:
     return account
 
 
-def authenticate(name: str, password: str) -> Account | None:
-    """The account, if the password is right. Takes as long for a name that nobody has."""
+class Proof(NamedTuple):
+    """Somebody knew the password of an account, as it was at that moment."""
+
+    id: int
+    password: str
+
+
+def authenticate(name: str, password: str) -> Proof | None:
+    """Which account, if the password is right. Takes as long for a name that nobody has."""
     account = find(name)
+    proof = Proof(account.id, account.password) if account else Proof(0, _nobody())
     try:
-        _hasher.verify(account.password if account else _nobody(), password)
+        _hasher.verify(proof.password, password)
     except (VerificationError, InvalidHashError):
         return None
-    return None if account and account.deactivated else account
+    return proof if account and not account.deactivated else None
+
+
+def proven(proof: Proof | None) -> Account | None:
+    """The account, if what was proven still holds, as part of a write transaction.
+
+    While a password is looked at, it may be changed, and the account be closed.
+    """
+    if proof is None:
+        return None
+    same = sa.select(Account).filter_by(id=proof.id, password=proof.password, deactivated=None)
+    return db.session.scalars(same).first()
 
 
 def note_lockout(name: str) -> None:
@@ -110,8 +130,20 @@ def end_sessions(account: Account) -> None:
         db.session.execute(sa.delete(SignIn).filter_by(account_id=account.id))
 
 
+def is_erased(account: Account) -> bool:
+    """Whether nothing but its number is left: it never comes back."""
+    return not account.password
+
+
+def still_there(account: Account) -> None:
+    """Raises `Refusal` for an account that is erased."""
+    if is_erased(account):
+        raise Refusal(f"{account.name} is erased: nobody can use that account again.")
+
+
 def set_role(account: Account, role: Role, by_id: int | None = None) -> None:
     """Raises `Refusal` where it would leave the site without an admin."""
+    still_there(account)
     if account.role is Role.ADMIN and not account.deactivated and role is not Role.ADMIN and _admins() == 1:
         raise Refusal(f"{account.name} is the only admin. Make somebody else an admin first.")
     if role is not account.role:
@@ -139,6 +171,7 @@ def may_go(account: Account) -> None:
 
 
 def reactivate(account: Account, by_id: int | None = None) -> None:
+    still_there(account)
     if account.deactivated:
         audit.record(Event.REACTIVATE, by_id, account.id)
     account.deactivated = None
@@ -146,6 +179,7 @@ def reactivate(account: Account, by_id: int | None = None) -> None:
 
 def set_entrusted(account: Account, entrusted: bool, by_id: int | None = None) -> None:
     """Whether an account sees escalated pictures. Raises `Refusal` for one that decides on none."""
+    still_there(account)
     if entrusted and account.role not in STAFF:
         raise Refusal(f"{account.name} is a member: escalated pictures are for moderators and admins.")
     if entrusted is not account.entrusted:
@@ -182,7 +216,7 @@ def everybody() -> list[Account]:
 
 def _admins() -> int:
     # Locked where the database locks rows: of two admins who demote each other at once, one comes second.
-    admins = sa.select(Account.id).filter_by(role=Role.ADMIN, deactivated=None)
+    admins = sa.select(Account.id).filter_by(role=Role.ADMIN, deactivated=None).where(Account.password != "")
     return len(db.session.scalars(admins.with_for_update()).all())
 
 

@@ -16,6 +16,7 @@ from .models import Account, PasswordLink
 
 def issue(account: Account, good_for: timedelta, by_id: int | None = None) -> str:
     """What the link ends with, which nobody can read again; an earlier one is good for nothing from now on."""
+    accounts.still_there(account)
     if account.deactivated:
         raise Refusal(f"{account.name} is deactivated. Let the account be used again first.")
     secret = secrets.token_urlsafe(32)

@@ -31,9 +31,13 @@ class Lifetime:
     most: timedelta  # whatever they do
 
 
-def begin(account: Account, lifetime: Lifetime) -> str:
-    """Somebody is signed in from now on, as part of a transaction: the secret that the browser shows from then on."""
+def begin(account: Account, lifetime: Lifetime, before: str = "") -> str:
+    """Somebody is signed in from now on, as part of a transaction: the secret that the browser shows from then on.
+
+    The one that it showed `before` is good for nothing any more.
+    """
     moment = now()
+    db.session.execute(sa.delete(SignIn).filter_by(hash=_hash(before)))
     over = sa.select(SignIn.hash).where(SignIn.created < moment - lifetime.most).limit(100)
     db.session.execute(sa.delete(SignIn).where(SignIn.hash.in_(over)))
     secret = secrets.token_urlsafe(32)

@@ -68,7 +68,7 @@ def test_a_furnished_site_has_pictures_in_every_state_and_a_history(furnished):
 
 def test_everybody_can_sign_in_as_the_people_that_are_named(furnished):
     for person in demo.PEOPLE:
-        account = accounts.authenticate(person.name, person.password)
+        account = accounts.proven(accounts.authenticate(person.name, person.password))
         assert account
         assert account.role is person.role
     assert {person.role for person in demo.PEOPLE} == {*Role}

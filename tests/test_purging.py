@@ -7,7 +7,19 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from moderation import accounts, allowing, appeals, blocklist, escalation, pictures, purging, review, sweeping, uploads
+from moderation import (
+    accounts,
+    allowing,
+    appeals,
+    blocklist,
+    escalation,
+    links,
+    pictures,
+    purging,
+    review,
+    sweeping,
+    uploads,
+)
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.errors import Conflict, Refusal
@@ -438,3 +450,21 @@ def test_a_purge_has_postgresql_note_which_pages_an_index_can_answer_for(parts, 
     db.session.rollback()
     purging.purge(parts, RETENTION)
     assert db.session.scalar(noted) == 1
+
+
+def test_an_erased_account_never_comes_back(parts, person):
+    boss, ana = person("boss", Role.ADMIN), person("ana", Role.ADMIN)
+    purging.erase(parts, ana)
+    account = db.session.get_one(Account, ana)
+    for again in (
+        accounts.reactivate,
+        lambda account: accounts.set_role(account, Role.ADMIN),
+        lambda account: accounts.set_entrusted(account, True),
+        lambda account: links.issue(account, timedelta(hours=1)),
+    ):
+        with pytest.raises(Refusal, match="is erased"), writing():
+            again(account)
+    with writing():  # as a former version could be brought to
+        account.role, account.deactivated = Role.ADMIN, None
+    with pytest.raises(Refusal, match="only admin"), writing():
+        accounts.set_role(db.session.get_one(Account, boss), Role.MEMBER)

@@ -1,7 +1,6 @@
 """Signing up, in and out; the first admin."""
 
 import logging
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -16,7 +15,8 @@ from ..database import writing
 from ..errors import HasAdmin, Refusal, TooMany, UnfitPassword
 from ..models import Role
 from . import limits
-from .session import enter, known_browser
+from .answers import is_ours
+from .session import Visitor, enter, known_browser, let_in
 
 bp = Blueprint("account", __name__)
 
@@ -52,18 +52,28 @@ def sign_in() -> ResponseReturnValue:
         except TooMany as refusal:
             form.password.errors = [str(refusal)]
             return render_template("account/sign_in.html", form=form), refusal.status, refusal.headers
-        account = accounts.authenticate(name, form.password.data)
-        if account:
+        visitor = _proven(name, form.password.data)
+        if visitor:
             for use in uses:
                 limiting.give_back(*use)
-            enter(account)
-            log.info("Account %d signed in.", account.id)
+            enter(visitor)
+            log.info("Account %d signed in.", visitor.id)
             return redirect(_landing())
         log.warning("A sign-in failed: wrong password, or no such name.")
         if last:
             accounts.note_lockout(name)
         form.password.errors = ["Name and password do not belong together."]
     return render_template("account/sign_in.html", form=form), 422 if form.errors else 200
+
+
+def _proven(name: str, password: str) -> Visitor | None:
+    """Whose name and password these are, who may come in."""
+    proof = accounts.authenticate(name, password)
+    if proof is None:
+        return None
+    with writing():
+        account = accounts.proven(proof)
+        return let_in(account) if account else None
 
 
 @bp.route("/sign-up", methods=["GET", "POST"])
@@ -93,11 +103,11 @@ def password(token: str) -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with writing():
-                account = links.redeem(token, form.password.data)
+                visitor = let_in(links.redeem(token, form.password.data))
         except UnfitPassword as refusal:
             form.password.errors = [str(refusal)]
         else:
-            enter(account)
+            enter(visitor)
             flash("Your new password counts from now on.", "good")
             return redirect(_landing())
     page = render_template("account/password.html", form=form, name=account.name)
@@ -135,7 +145,7 @@ def _create(role: Role, template: str) -> ResponseReturnValue:
             with writing():
                 if role is Role.ADMIN and accounts.has_admin():
                     raise HasAdmin
-                account = accounts.create(form.name.data, form.password.data, role, own=True)
+                visitor = let_in(accounts.create(form.name.data, form.password.data, role, own=True))
         except (TooMany, HasAdmin) as refusal:
             form.form_errors = [str(refusal)]
             return render_template(template, form=form), refusal.status, refusal.headers
@@ -144,7 +154,7 @@ def _create(role: Role, template: str) -> ResponseReturnValue:
         except Refusal as refusal:
             form.name.errors = [str(refusal)]
         else:
-            enter(account)
+            enter(visitor)
             return redirect(_landing())
     return render_template(template, form=form), 422 if form.errors else 200
 
@@ -152,8 +162,7 @@ def _create(role: Role, template: str) -> ResponseReturnValue:
 def _landing() -> str:
     """Where a person wanted to go, if it is on this site; else where the role's work is."""
     wanted = request.args.get("next", "")
-    parts = urlsplit(wanted)
-    if wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme:
+    if is_ours(wanted):
         return wanted
     if not current_user.is_authenticated:
         return url_for("account.sign_in")

@@ -52,8 +52,13 @@ def wants_json() -> bool:
 def back(otherwise: str) -> str:
     """The page of ours that the form says it was on; else that one."""
     given = request.form.get("back", "")
-    ours = given.startswith(tuple(url_for(page) for page in ("moderator.grid", "blocklist.index", "admin.statistics")))
-    return given if ours else otherwise
+    pages = tuple(url_for(page) for page in ("moderator.grid", "blocklist.index", "admin.statistics"))
+    return given if given.startswith(pages) and is_ours(given) else otherwise
+
+
+def is_ours(address: str) -> bool:
+    """Whether an address that somebody gave leads to this site, and can be led to at all."""
+    return address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
 
 
 def to_software() -> bool:

@@ -12,7 +12,7 @@ from ..database import db, writing
 from ..errors import Refusal, TooMany
 from ..models import Account, Role
 from . import limits
-from .session import enter, known_browser, lifetime, only
+from .session import enter, known_browser, let_in, lifetime, only
 
 bp = Blueprint("me", __name__, url_prefix="/account")
 bp.before_request(only(Role.MEMBER))
@@ -37,19 +37,22 @@ def password() -> ResponseReturnValue:
     uses = limits.sign_in(current_user.name, known_browser(current_user.name))
     try:
         limiting.spend(*uses)
-        if accounts.authenticate(current_user.name, form.current.data) is None:
-            form.current.errors = ["This is not the password that you have now."]
-            return _page(form), 422
-        for use in uses:
-            limiting.give_back(*use)
+        proof = accounts.authenticate(current_user.name, form.current.data)
+        if proof:
+            for use in uses:
+                limiting.give_back(*use)
         with writing():
-            account = db.session.get_one(Account, current_user.id)
+            account = accounts.proven(proof)
+            if account is None:
+                form.current.errors = ["This is not the password that you have now."]
+                return _page(form), 422
             accounts.set_password(account, form.password.data, account.id)
+            visitor = let_in(account)
     except Refusal as refusal:
         wrong = form.current if isinstance(refusal, TooMany) else form.password
         wrong.errors = [str(refusal)]
         return _page(form), refusal.status, refusal.headers
-    enter(account)
+    enter(visitor)
     flash("Your new password counts from now on. Wherever else you were signed in, you are signed out.", "good")
     return redirect(url_for("me.page"))
 

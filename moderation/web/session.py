@@ -25,7 +25,6 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from .. import sign_ins
 from ..accounts import STAFF, key_of
-from ..database import writing
 from ..models import Account, Role
 from ..sign_ins import Lifetime
 from .answers import to_software, wants_json
@@ -68,7 +67,9 @@ def _load(visitor_id: str) -> Visitor | None:
     account_session, _, secret = visitor_id.partition(":")
     account = sign_ins.current(secret, lifetime(), doing=request.endpoint not in OPEN_PAGES)
     # The account's session changes with its password: whoever was signed in before is not any more.
-    return Visitor(account, secret) if account and account.session == account_session else None
+    if account is None or account.session != account_session or account.deactivated:
+        return None
+    return Visitor(account, secret)
 
 
 def lifetime() -> Lifetime:
@@ -76,14 +77,18 @@ def lifetime() -> Lifetime:
     return Lifetime(timedelta(hours=config["SESSION_HOURS"]), timedelta(hours=config["SESSION_MOST_HOURS"]))
 
 
-def enter(account: Account) -> None:
-    """This browser is signed in from now on, by a secret that nobody knew before."""
+def let_in(account: Account) -> Visitor:
+    """Somebody who may `enter`, by a secret that nobody knew before; as part of the transaction that makes sure."""
+    before = current_user.secret if current_user.is_authenticated else ""
+    return Visitor(account, sign_ins.begin(account, lifetime(), before))
+
+
+def enter(visitor: Visitor) -> None:
+    """This browser is signed in from now on."""
     session.clear()
     session.permanent = True
-    with writing():
-        secret = sign_ins.begin(account, lifetime())
-    login_user(Visitor(account, secret))
-    _know(account)
+    login_user(visitor)
+    _know(visitor.name)
 
 
 def known_browser(name: str) -> str:
@@ -95,10 +100,10 @@ def known_browser(name: str) -> str:
     return str(browser) if key == key_of(name) else ""
 
 
-def _know(account: Account) -> None:
-    if known_browser(account.name):
+def _know(name: str) -> None:
+    if known_browser(name):
         return
-    value = _browsers().dumps([account.key, secrets.token_hex(8)])
+    value = _browsers().dumps([key_of(name), secrets.token_hex(8)])
 
     @after_this_request
     def keep(response: Response) -> Response:

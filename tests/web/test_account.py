@@ -90,7 +90,10 @@ def test_after_signing_in_people_get_the_page_they_wanted_but_never_another_site
     person("mona", Role.MODERATOR)
     wanted = browser().get("/review/history")
     assert wanted.location == "/sign-in?next=/review/history"
-    for hostile in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
+    elsewhere = ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)")
+    nowhere = ("/%0d%0aX", "//%5b", "/%09/%5b", "/%09/a%E2%84%80b", "/%c2%85")
+    for hostile in (*elsewhere, *nowhere):
+        assert browser().get(f"/?next={hostile}").location == "/sign-in"
         answer = browser().post(f"/sign-in?next={hostile}", follow=False, name="mona", password=PASSWORD)
         assert answer.location == "/review/"
     answer = browser().post("/sign-in?next=/review/history", follow=False, name="mona", password=PASSWORD)

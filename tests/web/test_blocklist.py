@@ -178,8 +178,9 @@ def test_an_entry_has_a_picture_even_when_no_file_is_left(mona: Browser, block: 
 
 def test_a_page_elsewhere_is_never_gone_back_to(mona: Browser, block: Callable, draw: Callable) -> None:
     block(draw(1))
-    answer = mona.post("/blocklist/1/withdraw", follow=False, back="https://elsewhere.example/blocklist/")
-    assert answer.location == "/blocklist/1"
+    for number, back in enumerate(("https://elsewhere.example/blocklist/", "/blocklist/\r\nX: y")):
+        answer = mona.post(f"/blocklist/1/{('withdraw', 'restore')[number]}", follow=False, back=back)
+        assert answer.location == "/blocklist/1"
 
 
 def test_a_near_picture_is_shown_beside_what_it_came_near_to(

@@ -12,6 +12,7 @@ from flask import Flask
 
 from moderation import accounts, links
 from moderation.cli import main
+from moderation.columns import now
 from moderation.database import db, writing
 from moderation.errors import NotFound
 from moderation.models import Account, Record, Role, SignIn
@@ -215,3 +216,65 @@ def test_the_command_line_prints_a_link_and_signs_out(instance: Path, sign_in: C
     unknown = runner.invoke(main, ["accounts", "link", "nobody", *where])
     assert unknown.exit_code == 2
     assert "There is no account named nobody." in unknown.output
+
+
+MEANWHILE: dict[str, Callable[[Account], object]] = {
+    "deactivated": accounts.deactivate,
+    "password": lambda account: accounts.set_password(account, NEW),
+    "signed out": accounts.sign_out,
+}
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable], None]:
+    """Something happens to an account while its password is looked at, which takes a while."""
+
+    def arrange(name: str, happen: Callable[[Account], object]) -> None:
+        look = accounts.authenticate
+
+        def slowly(*given: str) -> accounts.Proof | None:
+            proof = look(*given)
+            with writing():
+                happen(accounts.named(name))
+            return proof
+
+        monkeypatch.setattr(accounts, "authenticate", slowly)
+
+    return arrange
+
+
+@pytest.mark.parametrize("way", ["deactivated", "password"])
+def test_a_sign_in_that_is_under_way_does_not_outlive_what_ends_it(
+    meanwhile: Callable, person: Callable, browser: Callable, way: str
+) -> None:
+    person("mia")
+    meanwhile("mia", MEANWHILE[way])
+    mia = browser()
+    answer = mia.sign_in("mia")
+    assert answer.status_code == 422
+    assert "Name and password do not belong together." in answer.text
+    assert not is_in(mia)
+
+
+def test_of_two_new_passwords_by_the_same_old_one_the_first_counts(meanwhile: Callable, sign_in: Callable) -> None:
+    mia = sign_in("mia")
+    meanwhile("mia", MEANWHILE["password"])
+    answer = mia.post("/account/password", current=PASSWORD, password="one that comes too late")
+    assert answer.status_code == 422
+    assert "This is not the password that you have now." in answer.text
+    assert accounts.authenticate("mia", NEW)
+
+
+def test_whoever_signs_in_again_leaves_no_session_behind(app: Flask, sign_in: Callable) -> None:
+    mia, thief = sign_in("mia"), Browser(app)
+    thief.client.set_cookie("session", mia.client.get_cookie("session").value)
+    mia.sign_in("mia")
+    assert is_in(mia)
+    assert not is_in(thief)
+
+
+def test_a_deactivated_account_is_shown_nothing_whatever_session_there_is(sign_in: Callable) -> None:
+    mia = sign_in("mia")
+    with writing():
+        accounts.named("mia").deactivated = now()
+    assert not is_in(mia)
