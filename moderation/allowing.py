@@ -14,7 +14,7 @@ from .database import db, writing
 from .errors import Conflict, NotFound, Refusal
 from .fingerprint import Fingerprint, fingerprint
 from .judging import allowed, judge
-from .models import Check, FingerprintRow, KnownGood, Picture
+from .models import Check, FingerprintRow, KnownGood, Picture, Status
 from .parts import Parts
 from .replica import BLOCKLIST, PICTURES, bump
 from .uploads import publish_all, recheck
@@ -48,6 +48,8 @@ def add_picture(parts: Parts, picture_id: int, note: str, by_id: int) -> Added:
     picture = db.session.get(Picture, picture_id)
     if picture is None:
         raise NotFound("There is no such picture.")
+    if picture.status is Status.ESCALATED:
+        raise Refusal("This picture is escalated: it has to be released before it can be known good.")
     if picture.fingerprint is None:
         raise Refusal("This picture could not be fingerprinted, so copies of it cannot be told.")
     return _add(parts, unpack(picture.fingerprint), picture.fingerprint, note, by_id, picture_id=picture_id)

@@ -117,9 +117,9 @@ def first_decider(appeal: Appeal) -> Account | None:
 
 
 def may_decide(appeal: Appeal, account_id: int) -> bool:
-    """Anybody but the first decider; that one only where there is nobody else."""
+    """Anybody but the first decider, and whose picture it is; those only where there is nobody else."""
     first = first_decider(appeal)
-    if first is None or first.id != account_id:
+    if account_id not in (first and first.id, appeal.picture.member_id):
         return True
     staff = sa.select(Account.id).where(Account.role.in_(STAFF), Account.deactivated.is_(None))
     return db.session.scalars(staff.where(Account.id != account_id).limit(1)).first() is None
@@ -194,7 +194,9 @@ def _open(appeal_id: int, by_id: int, seen: Seen | None) -> Appeal:
         if entry and seen.entry_id not in (None, entry.id):
             raise Conflict(f"Something else keeps this picture down by now: blocklist entry {entry.id}.")
     if not may_decide(appeal, by_id):
-        raise Refusal("You brought this picture down yourself. Somebody else decides on the appeal.")
+        own = by_id == appeal.picture.member_id
+        why = "This picture is your own" if own else "You brought this picture down yourself"
+        raise Refusal(f"{why}. Somebody else decides on the appeal.")
     appeal.entry = entry
     return appeal
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
+from sqlalchemy.exc import NoResultFound
 
 from . import audit, blocklist, metrics, probing
 from .audit import Event
@@ -121,7 +122,20 @@ def receive(parts: Parts, member_id: int, data: bytes, origin: str = "") -> Pict
         with _storing():
             for make in (encode, thumbnail):
                 _keep(parts, make, pixels)
-    return publish(parts, picture_id, origin)
+    return _published(parts, picture_id, origin, (member_id, file))
+
+
+def _published(parts: Parts, picture_id: int, origin: str, mine: tuple[int, str]) -> Picture:
+    """Raises `Unavailable` where the site was restored from a backup meanwhile: the row is gone, or another's."""
+    try:
+        picture = publish(parts, picture_id, origin)
+    except NoResultFound:
+        if db.session.get(Picture, picture_id):
+            raise
+    else:
+        if (picture.member_id, picture.file) == mine:
+            return picture
+    raise Unavailable("The site was set back to an earlier state at this moment. Please upload your picture again.")
 
 
 def _inserted(table: sa.Table, values: dict[str, Any]) -> int:
@@ -328,6 +342,12 @@ def recheck(parts: Parts, known: Fingerprint, version: int) -> set[int]:
 def never_shown(picture: Picture) -> Status:
     """What a picture that must not be on show becomes: refused if it never was, else removed."""
     return Status.REFUSED if picture.published is None else Status.REMOVED
+
+
+def tells_nothing(picture: Picture) -> bool:
+    """Whether the answer to an upload is the same whatever the verdict: its member has tried too much."""
+    cautious = sa.select(Check.id).where(Check.picture_id == picture.id, Check.caution.is_not(None)).limit(1)
+    return picture.status in (Status.HELD, Status.ESCALATED) and db.session.scalar(cautious) is not None
 
 
 def exempt_from(picture_id: int) -> set[int]:

@@ -343,3 +343,14 @@ def test_a_claim_stands_for_ten_minutes_is_renewed_and_can_be_taken_over(
     assert claims.claim(picture, ana, take_over=True).account.name == "ana"
     claims.release(picture)
     assert claims.standing([picture]) == {}
+
+
+def test_nobody_decides_on_an_appeal_of_their_own_where_there_is_somebody_else(
+    parts: Parts, marked: Decision, draw: Callable, ana: int, person: Callable
+) -> None:
+    ben = person("ben", Role.MODERATOR)
+    appeal = ask(receive(parts, ben, near_copy(draw(1))).id)
+    assert not appeals.may_decide(appeal, ben)
+    with pytest.raises(Refusal, match="This picture is your own"):
+        appeals.overturn(parts, appeal.id, ben, "", NEVER)
+    assert appeals.may_decide(appeal, person("eve", Role.MODERATOR))

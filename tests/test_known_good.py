@@ -162,3 +162,12 @@ def test_a_picture_is_known_good_once_and_what_is_no_picture_never(parts: Parts,
     with pytest.raises(Refusal):
         allow(parts, b"no picture", root)
     assert db.session.query(KnownGood).count() == 1
+
+
+def test_an_escalated_picture_cannot_be_known_good(
+    parts: Parts, arrive: Callable, draw: Callable, ana: int, root: int
+) -> None:
+    first = arrive(draw(1))
+    escalation.escalate(parts, first, ana, "")
+    with pytest.raises(Refusal, match="has to be released"):
+        allowing.add_picture(parts, first, "", root)

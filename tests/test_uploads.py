@@ -509,3 +509,24 @@ def test_an_entry_that_a_picture_is_exempt_from_is_no_candidate(parts, member, b
         db.session.add(Exemption(picture_id=picture_id, entry_id=exempt, decision_id=decision.id))
     assert uploads.publish(parts, picture_id).status is Status.PUBLISHED
     assert [match.entry_id for match in db.session.scalars(sa.select(Match))] == [other]
+
+
+@pytest.mark.parametrize("becomes", ["gone", "another's"])
+def test_an_upload_during_which_the_site_is_restored_says_so_and_shows_nobody_elses_picture(
+    parts, member, draw, monkeypatch, becomes
+):
+    mia, others = member(), receive(parts, member(), draw(2))
+    compare = uploads._compared
+
+    def restored(parts: Parts, picture_id: int) -> object:
+        with writing():
+            picture = db.session.get_one(Picture, picture_id)
+            if becomes == "gone":
+                db.session.delete(picture)
+            else:
+                picture.member_id, picture.file = others.member_id, others.file
+        return compare(parts, picture_id)
+
+    monkeypatch.setattr(uploads, "_compared", restored)
+    with pytest.raises(Unavailable, match="Please upload your picture again"):
+        receive(parts, mia, draw(1))

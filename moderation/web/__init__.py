@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, g, request, url_for
 from flask_login import current_user
 from flask_wtf import CSRFProtect
+from werkzeug.exceptions import BadHost
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.sansio.utils import host_is_trusted
 
 from ..appeals import number_waiting
+from ..database import db
 from ..decisions import NOTE_LENGTH
 from ..escalation import number_waiting as number_escalated
 from ..fingerprint import LOW_DETAIL
@@ -97,9 +99,10 @@ def init_app(app: Flask) -> None:
 
 
 def _known_host() -> Response | None:
-    """Nothing is answered under a name that is not ours; not even with a page, of which no address would be right."""
+    """Nothing is answered under a name that is not ours, or is none: not even with a page, which has addresses."""
     hosts = current_app.config["HOSTS"].split()
-    if not hosts or host_is_trusted(request.host, hosts):
+    none = isinstance(request.routing_exception, BadHost)
+    if not none and (not hosts or host_is_trusted(request.host, hosts)):
         return None
     sentence = "This site does not go by the name that was asked for."
     if answers.to_software():
@@ -118,6 +121,9 @@ def _much_at_once() -> None:
         admin = current_user.is_authenticated and current_user.role.includes(Role.ADMIN)
         if admin:
             request.max_content_length = int(current_app.config["IMPORT_MB"] * 1e6)
+        # That takes minutes to arrive, perhaps: who asks is looked up again when it has.
+        db.session.rollback()
+        g.pop("_login_user", None)
 
 
 def address(endpoint: str, picture_id: int, name: str = "picture_id") -> str:

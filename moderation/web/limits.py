@@ -34,14 +34,22 @@ def upload(account_id: int) -> tuple[tuple[Limit, str], tuple[Limit, str]]:
 
 def network() -> str:
     """Where the request comes from: the address, or of IPv6, of which one person has many, the network of 64 bits."""
+    given = request.remote_addr or ""
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(_without_port(given))
     except ValueError:
-        return ""
+        return given[:45]  # whatever it is, others are something else
     if isinstance(address, IPv6Address):
         mapped = address.ipv4_mapped
         return str(mapped or ip_network((address, 64), strict=False))
     return str(address)
+
+
+def _without_port(given: str) -> str:
+    """Some proxies say from which port, too."""
+    if given.startswith("["):
+        return given[1:].partition("]")[0]
+    return given.partition(":")[0] if given.count(":") == 1 else given
 
 
 def _limit(setting: str, period: timedelta, why: str) -> Limit:

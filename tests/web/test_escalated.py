@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from werkzeug.test import TestResponse
 
+from moderation.database import db, writing
 from moderation.demo import near_miss
-from moderation.models import Role, Status
+from moderation.models import Picture, Role, Status
 from moderation.parts import Parts
 from moderation.shield import blank
 from tests.conftest import near_copy, status
@@ -107,3 +109,28 @@ def test_who_is_entrusted_no_more_sees_nothing_at_once(escalated: int, eve: Brow
     number = root.get("/admin/people?q=eve").text.partition("/admin/people/")[2].partition('"')[0]
     root.post(f"/admin/people/{number}/entrust")
     assert eve.get("/review/escalated/").status_code == 403
+
+
+def test_its_member_cannot_tell_it_from_one_that_is_held(
+    escalated: int, sign_in: Callable, draw: Callable, parts: Parts
+) -> None:
+    mia = sign_in("mia")
+    uploaded = []
+    for picture in (near_copy(draw(1)), draw(2)):
+        mia.upload(picture)
+        uploaded.append(int(mia.get("/picture").text.partition('id="upload-')[2].partition('"')[0]))
+    move(uploaded[1], Status.HELD)
+    assert [status(one) for one in uploaded] == [Status.ESCALATED, Status.HELD]
+    for path in ("", "/thumbnail", "?level=3"):
+        answers = [mia.get(f"/pictures/{one}{path}") for one in uploaded]
+        apart, held = ((answer.status, answer.data, headers(answer)) for answer in answers)
+        assert apart == held
+
+
+def move(picture_id: int, to: Status) -> None:
+    with writing():
+        db.session.get_one(Picture, picture_id).status = to
+
+
+def headers(answer: TestResponse) -> dict[str, str]:
+    return {name: value for name, value in answer.headers if name != "X-Request-ID"}

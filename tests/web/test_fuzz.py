@@ -88,6 +88,7 @@ HEADERS = (
     ("Cookie", "session=nonsense; known=nonsense"),
     ("Cookie", "session=.eJw; __Host-session=; ;;=;"),
     ("Host", "evil.example"),
+    ("Host", "a..b"),
     ("If-Modified-Since", "yesterday"),
     ("If-None-Match", '"'),
     ("Range", "bytes=5-1,-9999999999999999999"),

@@ -1,15 +1,22 @@
 """Importing pictures into the blocklist in the browser: a preview, then one decision that is taken back whole."""
 
+import re
 from collections.abc import Callable
+from contextvars import Context
 from io import BytesIO
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from flask import Flask
 from PIL import Image
 from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
-from moderation import allowing, review
-from moderation.database import db
-from moderation.models import Entry, Role, Status
+from moderation import accounts, allowing, review
+from moderation.columns import now
+from moderation.database import db, writing
+from moderation.models import Entry, KnownGood, Role, Status
 from moderation.parts import Parts
 from tests.conftest import near_copy, save, status
 from tests.web.conftest import Browser
@@ -108,3 +115,38 @@ def test_of_many_files_that_cannot_be_read_the_first_are_named(root: Browser, dr
     assert "Blocked 1 picture" in answer.text
     assert answer.text.count("This file is not a picture that we can read.") == 5
     assert "55 more files could not be read." in answer.text
+
+
+class Slow(BytesIO):
+    """A request that takes its time; meanwhile something happens."""
+
+    def __init__(self, data: bytes, meanwhile: Callable[[], None]) -> None:
+        super().__init__(data)
+        self.meanwhile = [meanwhile]
+
+    def readinto(self, buffer: Any) -> int:
+        while self.meanwhile:
+            Context().run(self.meanwhile.pop())
+        return super().readinto(buffer)
+
+
+@pytest.mark.parametrize("page", ["/admin/import", "/admin/known-good"])
+def test_who_is_no_admin_any_more_when_all_has_arrived_imports_nothing(
+    app: Flask, root: Browser, draw: Callable, page: str
+) -> None:
+    def deactivate() -> None:
+        with app.app_context(), writing():
+            accounts.named("root").deactivated = now()
+
+    token = re.search(r'name="csrf_token" value="([^"]+)"', root.get("/admin/import").text)[1]
+    boundary, body = encode_multipart({"csrf_token": token, "go": "", "file": files(a=draw(1))[0]})
+    answer = root.send(
+        "POST",
+        page,
+        input_stream=Slow(body, deactivate),
+        content_length=len(body),
+        content_type=f'multipart/form-data; boundary="{boundary}"',
+    )
+    assert answer.status_code == 401
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(Entry)) == 0
+    assert db.session.scalar(sa.select(sa.func.count()).select_from(KnownGood)) == 0

@@ -258,3 +258,24 @@ def test_by_its_settings_from_the_environment_too(another: Callable, monkeypatch
     assert visitor.post("/sign-in", headers={"Host": "evil.example"}).status_code == 400
     assert visitor.post("/api/v1/check", headers={"Host": "evil.example"}).mimetype == "application/problem+json"
     assert visitor.get("/healthz", headers={"Host": "pictures.example"}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a..b", ".a"])
+def test_a_name_that_is_none_is_told_so(another: Callable, host: str) -> None:
+    visitor = another().test_client()
+    for path in ("/healthz", "/sign-in", "/nowhere"):
+        answer = visitor.get(path, headers={"Host": host})
+        assert answer.status_code == 400
+        assert "does not go by the name" in answer.text
+    assert visitor.post("/api/v1/check", headers={"Host": host}).mimetype == "application/problem+json"
+
+
+def test_a_proxy_may_say_from_which_port_and_what_it_says_of_one_counts_for_no_other(behind: Callable) -> None:
+    def saying(text: str) -> Callable[[int], dict[str, str]]:
+        return lambda number: {"X-Forwarded-For": text.format(number + 1)}
+
+    assert guesses(behind(1), headers=saying("203.0.113.7:400{}")) == 3
+    assert guesses(behind(1), headers=saying("203.0.114.{}:443")) == 6
+    assert guesses(behind(1), headers=saying("[2001:db8:1:{}::1]:443")) == 6
+    assert guesses(behind(1), headers=saying("[2001:db8:2:1::{}]")) == 3
+    assert guesses(behind(1), headers=saying("somebody {}")) == 6

@@ -17,6 +17,7 @@ from moderation.context import EXTENSION
 from moderation.database import db, writing
 from moderation.models import Check, Picture, Role, Status
 from moderation.parts import Parts, Patience
+from moderation.web import member
 from moderation.web.session import FLASHES
 from tests.conftest import near_copy, save
 from tests.web.conftest import Browser
@@ -308,3 +309,21 @@ def test_after_a_few_refusals_the_answer_is_always_that_it_is_reviewed_and_moder
         assert "Held because its member had several pictures refused or held within an hour" in case
         assert f"The verdict was: {verdict}." in case
     assert "trying what passes" in mona.get(f"/review/pictures/{held[0].id}").text
+
+
+def test_an_answer_that_tells_nothing_tells_nothing_by_when_it_comes(
+    app: Flask, parts: Parts, person: Callable, sign_in: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(member.time, "sleep", waited.append)
+    review.mark(parts, uploads.receive(parts, person("first"), draw(1)).id, person("mona", Role.MODERATOR), None)
+    app.extensions[EXTENSION] = dataclasses.replace(parts, patience=Patience(1, 0))
+    mia = sign_in("mia")
+    mia.upload(draw(2))
+    mia.upload(near_copy(draw(1)))
+    assert not waited, "nobody waits whose answer tells something"
+    for picture in (near_copy(draw(1), 0.6), draw(3)):
+        mia.upload(picture)
+    assert [one.status for one in pictures()[-2:]] == [Status.HELD] * 2
+    assert len(waited) == 2
+    assert all(0 < one <= member.EVEN_SECONDS for one in waited)
