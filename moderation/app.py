@@ -54,6 +54,8 @@ def create_app(
         db.init_app(app)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise Refusal(f"DATABASE_URL: {error}") from error
+    except ValueError:  # whose words have what stands there: the rest of a password with an @ in it, say
+        raise Refusal("DATABASE_URL: the port in it is not a number.") from None
     with app.app_context():
         listen(db.engine)
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -99,11 +100,12 @@ def listen(engine: sa.Engine) -> None:
     if on_sqlite:
 
         @sa.event.listens_for(engine, "connect")
-        def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        def prepare(connection: sqlite3.Connection, record: sa.pool.ConnectionPoolEntry) -> None:
             _to_wal(connection)
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
             connection.execute(f"PRAGMA cache_size = -{CACHED}")
+            record.info["file"] = _file(engine)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -121,6 +123,20 @@ def listen(engine: sa.Engine) -> None:
                 f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({WRITERS})"
                 + ("; SET LOCAL synchronous_commit = off" if durable and not settles else "")
             )
+
+
+def misplaced(connection: sa.Connection) -> bool:
+    """Whether SQLite's file was moved or removed since it was opened: nobody finds again what is written to it."""
+    return connection.dialect.name == "sqlite" and connection.info.get("file") != _file(connection.engine)
+
+
+def _file(engine: sa.Engine) -> tuple[int, int] | None:
+    """Which file is at the place of SQLite's; None where there is none, as in memory."""
+    try:
+        found = Path(engine.url.database or "").stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _to_wal(connection: sqlite3.Connection) -> None:

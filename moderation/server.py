@@ -1,6 +1,7 @@
 """The production server: worker processes that share one address, each with its caretaker."""
 
 import logging
+import signal
 import threading
 import warnings
 from collections.abc import Callable
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 CARE_SECONDS = 1.0
 """How often a worker looks for work that another process left half done."""
 
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""Signals that end the server."""
+
 TIDY = 2
 """After how many such looks it gives back the memory that lies unused."""
 
@@ -48,11 +52,13 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Read what the site has chosen, and have the audit log know it. Raises what the factory does."""
         app = self._make_app()
         with app.app_context():
-            with writing():
-                audit.notice_settings({name: app.config[name] for name in DEFAULTS})
-            # The workers are forked from this process: no connection may come along.
-            db.session.remove()
-            db.engine.dispose()
+            try:
+                with writing():
+                    audit.notice_settings({name: app.config[name] for name in DEFAULTS})
+            finally:
+                # The workers are forked from this process: no connection may come along.
+                db.session.remove()
+                db.engine.dispose()
         chosen = {"workers": app.config["WORKERS"], "threads": app.config["THREADS"]}
         self._options |= chosen | self._told
         self._chosen = {name: app.config[name] for name in (*DEFAULTS, *app.default_config)}
@@ -73,6 +79,15 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 class Master(Arbiter):  # type: ignore[misc]
     """The process that keeps the workers."""
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """What has come meanwhile: whatever ends the server before all else, and SIGHUP once, however often it came.
+
+        Each of those may wait for the database.
+        """
+        found: list[int] = super().wait_for_signals(timeout)
+        ending = [one for one in found if one in ENDS]
+        return ending or [one for at, one in enumerate(found) if one != signal.SIGHUP or one not in found[:at]]
 
     def reload(self) -> None:
         """Workers with the settings as they are now; where these cannot be, the old ones go on."""
@@ -108,6 +123,9 @@ def serve(make_app: Callable[..., Flask], host: str, port: int, workers: int | N
         "keepalive": 5,
         "loglevel": "warning",
         "control_socket_disable": True,
+        # What a proxy says of who asks is ours to read, and only where PROXIES says that there is one.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
         "post_worker_init": lambda worker: take_care(worker.wsgi),
         "on_exit": lambda _arbiter: metrics.stop(counters),
     }
@@ -157,6 +175,8 @@ def _care(app: Flask, stop: threading.Event) -> None:
             if done:
                 log.info("Finished %d pieces of work.", done)
         except sa.exc.OperationalError as error:
+            metrics.went_wrong("database")
             log.error("The database does not answer, so that nothing is taken over: %s", error.orig)
         except Exception:
+            metrics.went_wrong("defect")
             log.exception("Work that was left half done could not be finished; trying again.")

@@ -161,4 +161,5 @@ def _check(where: str, name: str, value: object) -> None:
     if name in NEVER:
         fits, kind = fits or value is None, f"{kind}, or None"
     if not fits:
-        raise Refusal(f"{where} is {kind}; {value!r} is not.")
+        secret = _SECRET.search(name) or name.endswith("_URL")
+        raise Refusal(f"{where} is {kind}; {'what is there' if secret else repr(value)} is not.")

@@ -7,7 +7,7 @@ from time import sleep
 
 import sqlalchemy as sa
 
-from . import audit, blocklist
+from . import audit, blocklist, metrics
 from .audit import Event
 from .columns import now
 from .database import db, in_parts, writing
@@ -29,6 +29,9 @@ TAKEN_OVER = 100
 
 PAUSE = 0.15
 """Seconds between two of them: who waits for SQLite looks only every tenth of a second whether it is free."""
+
+LEASES = 5
+"""How many times as long as a process has for it something may take before it is overdue."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,16 @@ def swept(decision: Decision) -> Sweep:
     return Sweep(len(after) - held - escalated, held, escalated)
 
 
+def overdue(parts: Parts) -> int:
+    """How much is left undone: what nobody is at, and what is tried again and again, each time with a new lease."""
+    moment = now()
+    number = 0
+    for kind, unfinished in ((Picture, Picture.status == Status.PENDING), (Decision, Decision.lease.is_not(None))):
+        late = sa.or_(kind.lease < moment, kind.created < moment - LEASES * parts.lease)
+        number += db.session.scalar(sa.select(sa.func.count(kind.id)).where(unfinished, late)) or 0
+    return number
+
+
 def finish_work(parts: Parts) -> int:
     """Take over what other processes left to be done, or did not finish within their lease; how much of it was done.
 
@@ -150,7 +163,8 @@ def finish_work(parts: Parts) -> int:
             else:
                 _sweep(parts, id_, direct=False)
             done += 1
-        except Exception:  # One that fails must not keep the others waiting; its new lease will be out in time.
+        except Exception as error:  # One that fails must not keep others waiting; its new lease will be out in time.
+            metrics.went_wrong("database" if isinstance(error, sa.exc.OperationalError) else "defect")
             log.exception("%s %d could not be finished.", kind.__name__, id_)
     return done
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from moderation import config, logs, purging, settings
+from moderation.app import create_app
 from moderation.columns import now
 from moderation.engines import ENGINES
 from moderation.errors import Refusal
@@ -106,6 +107,27 @@ def test_what_cannot_be_a_setting_is_refused_by_name(tmp_path: Path, line: str, 
         settings.read(tmp_path)
     assert str(refusal.value).startswith(f"{tmp_path / 'config.py'}")
     assert str(refusal.value).endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "line", ["SECRET_KEY = b'TOPSECRET'", "DATABASE_URL = ('postgresql+psycopg://site:TOPSECRET@db/site',)"]
+)
+def test_of_a_secret_that_cannot_be_a_setting_nothing_is_said(tmp_path: Path, line: str) -> None:
+    (tmp_path / "config.py").write_text(line)
+    with pytest.raises(Refusal) as refusal:
+        settings.read(tmp_path)
+    assert str(refusal.value).endswith(f"{line.split()[0]} is a text; what is there is not.")
+    assert "TOPSECRET" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://site:x@db:port/site", "postgresql+psycopg://site:x@db:TOPSECRET@db"]
+)
+def test_an_address_of_a_database_that_is_none_is_refused_by_the_name_of_the_setting(tmp_path: Path, url: str) -> None:
+    (tmp_path / "config.py").write_text(f"DATABASE_URL = {url!r}")
+    with pytest.raises(Refusal) as refusal:
+        create_app(tmp_path)
+    assert str(refusal.value) == "DATABASE_URL: the port in it is not a number."
 
 
 def test_a_file_that_cannot_be_read_is_not_as_good_as_none(tmp_path: Path) -> None:

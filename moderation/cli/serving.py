@@ -14,10 +14,8 @@ from pathlib import Path
 
 import click
 
-from .. import accounts
-from ..app import create_app, migrate
-from ..database import db, tune
 from ..logs import FORMATS
+from ..memory import loading
 from . import Failure, instance_folder, instance_option
 
 HOST = "127.0.0.1"
@@ -33,6 +31,12 @@ HOST = "127.0.0.1"
 @instance_option
 def serve(host: str, port: int, workers: int | None, log_format: str | None) -> None:
     """Run the site."""
+    # Until the server listens to it itself: it has the settings as they are now, in any case.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with loading():  # not before: it takes most of the time until then
+        from .. import accounts
+        from ..app import create_app, migrate
+        from ..database import db, tune
     _check_free(host, port)
     folder = instance_folder()
     app = create_app(folder)
@@ -64,7 +68,11 @@ def serve(host: str, port: int, workers: int | None, log_format: str | None) -> 
 def demo(port: int, photos: Path | None, every: float) -> None:
     """Run a throw-away site with people and pictures, and a member who keeps uploading. It is gone at the end."""
     _check_free(HOST, port)
-    from .. import demo as site
+    with loading():
+        from .. import demo as site
+        from ..app import create_app, migrate
+        from ..context import parts
+        from ..database import db
 
     folder = Path(tempfile.mkdtemp(prefix="moderation-demo-"))
     stop = threading.Event()
@@ -76,8 +84,6 @@ def demo(port: int, photos: Path | None, every: float) -> None:
         with app.app_context():
             migrate()
             click.echo("Drawing and uploading pictures ..." if photos is None else f"Uploading from {photos} ...")
-            from ..context import parts
-
             site.furnish(parts(), photos)
             db.session.remove()
             server = _start(folder, port)

@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from .. import metrics, schema, tokens
+from .. import metrics, schema, sweeping, tokens
 from ..appeals import number_waiting
-from ..columns import now
 from ..context import parts
-from ..database import db
+from ..database import db, misplaced
 from ..models import Counter, Decision, Picture, Status
 from .answers import problem
 
@@ -70,6 +69,10 @@ def _reasons() -> Iterator[str]:
     """Why not to send requests here, each a sentence that tells strangers nothing."""
     try:
         with db.engine.connect() as connection:
+            if misplaced(connection):
+                metrics.went_wrong("database")
+                yield "The database's file is not where it was."
+                return
             if schema.revision(connection) != schema.revisions()[-1]:
                 yield "The database has the tables of another version."
                 return
@@ -99,14 +102,15 @@ class _State:
     def collect(self) -> "Iterator[GaugeMetricFamily]":
         from prometheus_client.core import GaugeMetricFamily
 
-        up = GaugeMetricFamily("moderation_database_up", "Whether the database answers.")
+        up = GaugeMetricFamily("moderation_database_up", "Whether the database answers, and is where it was.")
         try:
             found = self._of_database()
+            answers = not misplaced(db.session.connection())
         except sa.exc.SQLAlchemyError:
-            found = []
+            found, answers = [], False
         finally:
             db.session.remove()
-        up.add_metric([], float(bool(found)))
+        up.add_metric([], float(answers))
         yield up
         yield from found
 
@@ -135,7 +139,7 @@ class _State:
             "appeal": number_waiting(all_=True),
             "check": number(sa.select(Picture.id).filter_by(status=Status.PENDING)),
             "sweep": number(sa.select(Decision.id).where(Decision.lease.is_not(None))),
-            "overdue": number(sa.select(Picture.id).where(Picture.status == Status.PENDING, Picture.lease < now())),
+            "overdue": sweeping.overdue(parts()),
         }
 
 
@@ -152,4 +156,4 @@ def _from_this_machine() -> bool:
 
 def _with_a_token() -> bool:
     shown = request.authorization
-    return bool(shown and shown.type == "bearer" and shown.token and tokens.is_valid(shown.token))
+    return bool(shown and shown.type == "bearer" and shown.token and tokens.is_valid_or_was(shown.token))

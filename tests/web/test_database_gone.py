@@ -131,6 +131,20 @@ def test_while_the_server_is_away_each_page_says_so_and_when_it_is_back_all_work
 
 
 @pytest.mark.only("postgresql")
+def test_whoever_watches_with_a_token_sees_that_the_server_is_away(app, postgres: Server, token, browser):
+    asked = {"headers": {"Authorization": f"Bearer {token}"}, "environ_base": {"REMOTE_ADDR": "203.0.113.7"}}
+    assert "moderation_database_up 1.0" in browser().get("/metrics", **asked).text
+    db.session.remove()
+    postgres.stop()
+    try:
+        answer = browser().get("/metrics", **asked)
+    finally:
+        postgres.start()
+    assert answer.status_code == 200
+    assert "moderation_database_up 0.0" in answer.text
+
+
+@pytest.mark.only("postgresql")
 def test_an_upload_that_the_server_leaves_in_the_middle_of_is_finished_when_it_is_back(
     app, postgres: Server, parts, person, draw, monkeypatch
 ):

@@ -3,17 +3,19 @@
 import json
 import logging
 import re
+import shutil
 from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from moderation import logs, review, tokens, uploads
+from moderation import logs, review, sweeping, tokens, uploads
 from moderation.app import create_app
+from moderation.columns import now
 from moderation.database import db, writing
 from moderation.filestore import Folder
-from moderation.models import Counter, Role
+from moderation.models import Counter, Decision, Picture, Role, Status
 from moderation.parts import Parts
 from moderation.web import health
 from tests.conftest import TESTING, near_copy
@@ -133,6 +135,90 @@ def test_metrics_are_for_others_with_a_token(browser: Callable, app: Flask) -> N
         token = tokens.create("prometheus")
     headers = {"Authorization": f"Bearer {token}"}
     assert browser().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": "203.0.113.7"}).status_code == 200
+
+
+def test_a_token_that_was_good_minutes_ago_still_is_while_the_database_is_away(
+    browser: Callable, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "_seen", {})
+    with writing():
+        known, revoked, new = (tokens.create(name) for name in ("known", "revoked", "new"))
+
+    def ask(token: str):
+        headers = {"Authorization": f"Bearer {token}"}
+        return browser().get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": "203.0.113.7"})
+
+    def away() -> pytest.MonkeyPatch:
+        broken = pytest.MonkeyPatch()
+        for way in ("connect", "raw_connection"):
+            broken.setattr(type(db.engine), way, gone)
+        return broken
+
+    assert [ask(token).status_code for token in (known, revoked)] == [200, 200]
+    with writing():
+        tokens.revoke("revoked")
+    assert ask(revoked).status_code == 401
+    broken = away()
+    try:
+        answer = ask(known)
+        assert answer.status_code == 200
+        assert figure(answer.text, "moderation_database_up") == 0
+        assert "moderation_database_up 0.0" in answer.text
+        assert [ask(token).status_code for token in (revoked, new, "mod_wrong")] == [503, 503, 503]
+        monkeypatch.setattr(tokens, "REMEMBERED", 0.0)
+        assert ask(known).status_code == 503
+    finally:
+        broken.undo()
+
+
+@pytest.mark.on_both
+def test_what_fails_each_time_it_is_tried_is_overdue_and_counted(
+    browser: Callable, parts: Parts, arrive: Callable, person: Callable, draw: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mona = person("mona", Role.MODERATOR)
+    marked, picture = arrive(draw(1)), arrive(draw(2))
+    review.mark(parts, marked, mona, None)
+    assert figure(browser().get("/metrics").text, 'moderation_waiting{for="overdue"}') == 0
+    long_ago = now() - 6 * parts.lease
+    with writing():
+        values = {"status": Status.PENDING, "created": long_ago, "lease": long_ago}
+        db.session.execute(sa.update(Picture).filter_by(id=picture).values(values))
+        db.session.execute(sa.update(Decision).values(created=long_ago, lease=long_ago))
+    for work in ("publish", "_sweep"):
+        monkeypatch.setattr(sweeping, work, lambda *_, **__: 1 / 0)
+    before = browser().get("/metrics").text
+    assert sweeping.finish_work(parts) == 0
+    after = browser().get("/metrics").text
+    assert figure(after, 'moderation_waiting{for="overdue"}') == 2
+    name = 'moderation_errors_total{kind="defect"}'
+    assert figure(after, name) - figure(before, name) == 2
+    monkeypatch.undo()
+    with writing():
+        for kind in (Picture, Decision):
+            db.session.execute(sa.update(kind).where(kind.lease.is_not(None)).values(lease=long_ago))
+    assert sweeping.finish_work(parts) == 2
+    assert figure(browser().get("/metrics").text, 'moderation_waiting{for="overdue"}') == 0
+
+
+@pytest.mark.only("sqlite")
+def test_a_database_whose_file_was_moved_away_is_not_ready_and_not_up(app: Flask, browser: Callable, instance) -> None:
+    place, away = instance / "moderation.sqlite", instance / "away"
+
+    def looks() -> tuple[int, list[str], float]:
+        answer = browser().get("/readyz")
+        return (
+            answer.status_code,
+            answer.json["reasons"],
+            figure(browser().get("/metrics").text, "moderation_database_up"),
+        )
+
+    assert looks() == (200, [], 1)
+    place.rename(away)
+    assert looks() == (503, ["The database's file is not where it was."], 0)
+    shutil.copy(away, place)  # another file, with all that was in it until then
+    assert looks() == (503, ["The database's file is not where it was."], 0)
+    away.rename(place)
+    assert looks() == (200, [], 1)
 
 
 def test_a_proxy_that_is_trusted_does_not_open_the_metrics(instance) -> None:
