@@ -6,8 +6,9 @@ import io
 import json
 import os
 import tarfile
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -41,7 +42,7 @@ NOT_KEPT = ("alembic_version",)
 
 @dataclass(frozen=True)
 class Written:
-    """What is in a backup, and how many picture files are not because they are missing or damaged."""
+    """What is in a backup, and how many picture files that are still needed are not: they are missing or damaged."""
 
     rows: int
     pictures: int
@@ -56,22 +57,33 @@ def backup(parts: Parts, path: Path, pictures: bool = True, step: Callable[[], N
     """
     if path.exists():
         raise Refusal(f"{path} exists already. Please name a file that does not.")
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        # Passwords' hashes and members' pictures are in it: for nobody else on the machine.
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file, db.engine.connect() as connection:
+        with _unfinished(path) as file, db.engine.connect() as connection:
             written = _Writer(file, of_one_moment(connection), pictures).write(parts, step)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
         with writing():
             audit.record(Event.BACKUP, None, rows=written.rows, pictures=written.pictures)
     except OSError as error:
         raise Refusal(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return written
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[io.BufferedWriter]:
+    """A file that has this name when it is whole, and until then one of its own, whoever else writes to that name.
+
+    Passwords' hashes and members' pictures are in it: for nobody else on the machine, which is how it is made.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".unfinished", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        if path.exists():
+            raise Refusal(f"{path} was written meanwhile. Please name a file that does not exist.")
+        Path(name).rename(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def of_one_moment(connection: sa.Connection) -> sa.Connection:
@@ -133,7 +145,7 @@ class _Writer:
                 step()
                 content = _whole(parts, key)
                 if content is None:
-                    missing += 1
+                    missing += _is_needed(key)
                     continue
                 self._add(name_of(key), content, summed=False)
                 pictures += 1
@@ -152,9 +164,17 @@ def _whole(parts: Parts, key: str) -> bytes | None:
     """The picture file; None where it is missing, or damaged, for which the whole backup would be refused."""
     try:
         content = parts.store.get(key)
-    except KeyError:
+    except (KeyError, OSError):
         return None
     return content if hashlib.sha256(content).hexdigest() == key else None
+
+
+def _is_needed(key: str) -> bool:
+    """Whether a row still names the file, in what is committed now: its member may have been erased meanwhile."""
+    pictures = sa.table("pictures", sa.column("file"), sa.column("thumbnail"))
+    named = sa.or_(pictures.c.file == key, pictures.c.thumbnail == key)
+    with db.engine.connect() as connection:
+        return connection.execute(sa.select(sa.literal(1)).select_from(pictures).where(named)).first() is not None
 
 
 def name_of(key: str) -> str:

@@ -18,10 +18,10 @@ from .canonical import canonical_pixels
 from .columns import now
 from .database import db, writing
 from .fingerprint import RECIPE, Fingerprint, fingerprint
-from .models import Counter, Decision, Entry, FingerprintRow, KnownGood, Picture, Status
+from .models import Counter, Decision, Entry, FingerprintRow, KnownGood, Picture, Record, Status
 from .parts import Parts
 from .purging import needed
-from .replica import BLOCKLIST, KNOWN_GOOD, PICTURES
+from .replica import AUDIT, BLOCKLIST, KNOWN_GOOD, PICTURES
 from .sweeping import finish_work
 
 GRACE = 3600.0
@@ -60,6 +60,7 @@ def examine(
     """
     yield from _database()
     yield from _counters(mend)
+    yield from _log()
     yield from _unfinished(parts, mend)
     yield from _files(parts, mend, grace, orphans)
     yield from _pictures(parts, sample)
@@ -96,6 +97,16 @@ def _counters(mend: bool) -> Iterator[Finding]:
                 right = sa.update(Counter).filter_by(name=name).values(version=latest + 1, epoch=str(uuid.uuid4()))
                 db.session.execute(right, execution_options={"synchronize_session": False})
         yield Finding(f"The counter of the list {name} was {'behind its rows' if found else 'missing'}.", mend)
+
+
+def _log() -> Iterator[Finding]:
+    """The audit log's counter is the number of its last row. Set anew, it would hide that the log was cut off."""
+    last = sa.select(sa.func.coalesce(sa.func.max(Record.id), 0)).scalar_subquery()
+    found = db.session.execute(sa.select(Counter.version, last).filter_by(name=AUDIT)).one_or_none()
+    if found and found[0] == found[1]:
+        return
+    what = f"stands at {found[0]}, its last row is {found[1]}" if found else "is missing, so nothing can be recorded"
+    yield Finding(f"The counter of the audit log {what}. See what `audit verify` says, and restore a backup.")
 
 
 def _unfinished(parts: Parts, mend: bool) -> Iterator[Finding]:
@@ -147,15 +158,24 @@ def _files(parts: Parts, mend: bool, grace: float, sure: bool) -> Iterator[Findi
             f"is {where} the right database? If it is, go on with --orphans."
         )
     elif orphans:
-        number = sum(parts.store.discard(some, needed) for some in _batches(orphans)) if mend else len(orphans)
+        number = len(orphans)
+        if mend:
+            try:
+                number = sum(parts.store.discard(some, needed) for some in _batches(orphans))
+            except OSError as error:
+                yield Finding(f"Not all picture files that belong to nothing can be deleted: {error.strerror}.")
+                number = 0
         if number:
             yield Finding(f"{_several(number, 'picture file', 'picture files')} belonged to nothing.", mend)
 
     left = len(parts.store.leftovers(grace))
     if left:
-        if mend:
-            left = parts.store.tidy(grace, needed)
-        yield Finding(f"{_several(left, 'file was', 'files were')} left half written or half deleted.", mend)
+        cleared = parts.store.tidy(grace, needed) if mend else left
+        if cleared:
+            yield Finding(f"{_several(cleared, 'file was', 'files were')} left half written or half deleted.", mend)
+        if left > cleared:
+            files = _several(left - cleared, "file was", "files were")
+            yield Finding(f"{files} left half written or half deleted, and cannot be deleted.")
 
     # What was purged or put since is as it should be.
     absent = sorted(key for key in needed(set(missing)) if not parts.store.has(key))
@@ -211,7 +231,7 @@ def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
     damaged: set[str] = set()
     for id_, file, thumbnail, row in _chosen(sample):
         try:
-            content, small = parts.store.get(file), parts.store.get(thumbnail)
+            content, small = _read(parts, file), _read(parts, thumbnail)
         except KeyError:
             continue  # said already
         if bad := {key for key, data in ((file, content), (thumbnail, small)) if not _whole(key, data)}:
@@ -221,7 +241,7 @@ def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
             made = fingerprint(canonical_pixels(content))
             if not _right(made):
                 wrong.append(id_)
-            elif not _fits(unpack(row), made):
+            elif not _fits(row, made):
                 strange.append(id_)
     if changed:
         files = _several(len(damaged), "picture file is", "picture files are")
@@ -234,6 +254,14 @@ def _pictures(parts: Parts, sample: int | None) -> Iterator[Finding]:
         )
 
 
+def _read(parts: Parts, key: str) -> bytes:
+    """The file as it is: nothing of it where it cannot be read. Raises `KeyError` where there is none."""
+    try:
+        return parts.store.get(key)
+    except OSError:
+        return b""
+
+
 def _whole(key: str, content: bytes) -> bool:
     return hashlib.sha256(content).hexdigest() == key
 
@@ -243,8 +271,12 @@ def _right(made: Fingerprint) -> bool:
     return int(made.views["dhash"][0]) == int(str(imagehash.dhash(luminance)), 16)
 
 
-def _fits(known: Fingerprint, made: Fingerprint) -> bool:
-    bits = int(known.views["dhash"][0]) ^ int(made.views["dhash"][0])
+def _fits(row: FingerprintRow, made: Fingerprint) -> bool:
+    try:
+        known = unpack(row)
+        bits = int(known.views["dhash"][0]) ^ int(made.views["dhash"][0])
+    except (ValueError, TypeError, IndexError):  # what is damaged is no picture's
+        return False
     # The hashes of what has too little detail turn at the least change.
     return known.weak or made.weak or bits.bit_count() <= SAME
 

@@ -6,6 +6,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -44,7 +45,7 @@ class FileStore(Protocol):
         """What writes and deletions that were broken off so many seconds ago have left."""
 
     def tidy(self, older: float, needed: Needed) -> int:
-        """Clear those away; how many files it was."""
+        """Clear those away, as far as they can be; how many files it was."""
 
     def probe(self) -> None:
         """Raises `OSError` where nothing can be written."""
@@ -86,7 +87,10 @@ class Folder:
             raise KeyError(key) from None
 
     def has(self, key: str) -> bool:
-        return self._path(key).is_file()
+        try:
+            return self._path(key).is_file()
+        except OSError:  # what cannot be looked at is not there for anybody
+            return False
 
     def settle(self) -> None:
         if self._durable:
@@ -99,7 +103,7 @@ class Folder:
                 if KEY.fullmatch(path.stem):
                     try:
                         yield path.stem, moment - path.stat().st_mtime
-                    except FileNotFoundError:  # discarded this very moment
+                    except OSError:  # discarded this very moment, or as good as that
                         continue
 
     def discard(self, keys: Collection[str], needed: Needed) -> int:
@@ -113,17 +117,24 @@ class Folder:
         return self._decide(aside, needed)
 
     def leftovers(self, older: float) -> Sequence[Path]:
-        begun = time.time() - older
-        return [path for path in sorted(self.root.glob("[0-9a-f][0-9a-f]/.*")) if path.stat().st_ctime <= begun]
+        begun, found = time.time() - older, []
+        for path in sorted(self.root.glob("[0-9a-f][0-9a-f]/.*")):
+            with suppress(OSError):  # finished this very moment
+                if path.stat().st_ctime <= begun:
+                    found.append(path)
+        return found
 
     def tidy(self, older: float, needed: Needed) -> int:
-        left = self.leftovers(older)
-        keys = {path.name[1:].removesuffix(_ASIDE): path for path in left}
-        aside = {key: path for key, path in keys.items() if KEY.fullmatch(key)}
-        self._decide(aside, needed)
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        number = 0
+        for path in self.leftovers(older):
+            key = path.name[1:].removesuffix(_ASIDE)
+            with suppress(OSError):  # one by one: what cannot be cleared away keeps no other
+                if KEY.fullmatch(key):
+                    self._decide({key: path}, needed)
+                else:
+                    path.unlink(missing_ok=True)
+                number += 1
+        return number
 
     def probe(self) -> None:
         with tempfile.NamedTemporaryFile(dir=self.root, prefix=".probe.") as file:

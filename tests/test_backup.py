@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from moderation import accounts, audit, backup, restoring, review, uploads
-from moderation.app import create_app
+from moderation import accounts, audit, backup, purging, restoring, review, uploads
+from moderation.app import create_app, migrate, migrate_back
 from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.errors import Refusal
@@ -163,6 +163,53 @@ def test_picture_files_that_are_missing_or_damaged_are_counted_and_the_rest_is_k
     assert restoring.examine(tmp_path / "site.tar").missing == 2
 
 
+@pytest.mark.parametrize("trouble", [IsADirectoryError(21, "Is a directory"), OSError(5, "Input/output error")])
+def test_a_picture_file_that_cannot_be_read_is_left_out_of_a_backup_that_has_the_rest(
+    site, parts, tmp_path, monkeypatch, trouble
+):
+    bad, get = db.session.get_one(Picture, site["kept"]).file, Folder.get
+
+    def faulty(self, key: str) -> bytes:
+        if key == bad:
+            raise trouble
+        return get(self, key)
+
+    monkeypatch.setattr(Folder, "get", faulty)
+    written = backup.backup(parts, tmp_path / "site.tar")
+    assert (written.pictures, written.missing) == (5, 1)
+    assert restoring.examine(tmp_path / "site.tar").missing == 1
+
+
+def test_files_of_a_member_who_is_erased_while_a_backup_runs_are_not_missed(site, parts, tmp_path):
+    member = db.session.get_one(Picture, site["kept"]).member_id
+    parts.store._path(db.session.get_one(Picture, site["refused"]).file).unlink()
+    erased = []
+
+    def erase() -> None:
+        if not erased:
+            erased.append(purging.erase(parts, member).files)
+
+    db.session.remove()
+    written = backup.backup(parts, tmp_path / "site.tar", step=erase)
+    assert erased == [2]
+    assert (written.pictures, written.missing) == (3, 1), "that of a member who stays is missed"
+
+
+def test_of_two_backups_to_one_name_the_one_that_is_done_first_has_it(site, parts, tmp_path):
+    file, done = tmp_path / "site.tar", []
+
+    def another() -> None:
+        if not done:
+            backup.backup(parts, file)
+            done.append(file.read_bytes())
+
+    with pytest.raises(Refusal, match="was written meanwhile"):
+        backup.backup(parts, file, step=another)
+    assert [file.read_bytes()] == done
+    assert restoring.examine(file).pictures == 6
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["instance", "site.tar"]
+
+
 def test_no_file_is_written_over_and_none_is_left_half_written(site, parts, tmp_path, monkeypatch):
     taken = tmp_path / "taken.tar"
     taken.write_text("mine")
@@ -243,6 +290,160 @@ def test_a_backup_whose_rows_do_not_fit_leaves_the_site_as_it_was(site, parts, t
     with pytest.raises(Refusal, match="do not fit"):
         restoring.load(parts, restoring.examine(bad))
     assert (rows(), epochs()) == (before, old)
+
+
+def test_a_database_that_fails_during_a_restore_is_no_word_against_the_backup(site, parts, tmp_path, monkeypatch):
+    backup.backup(parts, tmp_path / "site.tar")
+    found, before = restoring.examine(tmp_path / "site.tar"), rows()
+    for kind in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError):
+        full = kind("INSERT", {}, Exception("database or disk is full"))
+
+        def fail(*_, full=full) -> None:
+            raise full
+
+        monkeypatch.setattr(restoring, "continue_numbers", fail)
+        db.session.remove()
+        with pytest.raises(kind) as raised:
+            restoring.load(parts, found)
+        assert raised.value is full
+        assert rows() == before
+
+
+def test_a_counter_that_was_lost_is_there_after_a_restore(site, parts, tmp_path):
+    backup.backup(parts, tmp_path / "site.tar")
+    before = rows()
+    with writing():
+        db.session.execute(sa.delete(Counter).where(Counter.name.in_(["audit", "pictures"])))
+    restoring.load(parts, restoring.examine(tmp_path / "site.tar"))
+    assert rows() == before
+    assert audit.verify()
+
+
+def test_pictures_that_are_deleted_while_a_restore_runs_are_there_after_it(site, parts, tmp_path):
+    backup.backup(parts, tmp_path / "site.tar")
+    picture = db.session.get_one(Picture, site["kept"])
+    keys, member, steps = (picture.file, picture.thumbnail), picture.member_id, []
+
+    def erase_at_the_end() -> None:
+        steps.append(1)
+        if len(steps) == 6:
+            assert purging.erase(parts, member).files == 2
+
+    db.session.remove()
+    restoring.load(parts, restoring.examine(tmp_path / "site.tar"), erase_at_the_end)
+    assert len(steps) == 6
+    assert db.session.get_one(Picture, site["kept"]).file == keys[0]
+    assert all(parts.store.has(key) for key in keys)
+
+
+def test_a_disk_that_is_full_when_the_rows_are_restored_is_said_as_it_is(site, parts, tmp_path, monkeypatch):
+    backup.backup(parts, tmp_path / "site.tar")
+    found, before = restoring.examine(tmp_path / "site.tar"), rows()
+    key = db.session.get_one(Picture, site["kept"]).file
+
+    def lose_it() -> None:
+        parts.store._path(key).unlink()
+
+        def full(*_, **__) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Folder, "put", full)
+
+    db.session.remove()
+    with pytest.raises(Refusal, match="All rows are restored, but maybe not all pictures: No space left on device"):
+        restoring.load(parts, found, prepare=lose_it)
+    assert rows() == before
+
+
+def test_a_site_that_begins_while_a_restore_runs_is_not_overwritten_unasked(
+    site, app, parts, other, person, tmp_path, draw
+):
+    with app.app_context():
+        backup.backup(parts, tmp_path / "site.tar")
+        db.session.remove()
+    found = restoring.examine(tmp_path / "site.tar")
+    with pytest.raises(Refusal, match="There is a site here already"):
+        restoring.load(current_parts(), found, replace=False, prepare=lambda: person("newadmin", Role.ADMIN))
+    assert accounts.authenticate("newadmin", PASSWORD)
+    assert "mona" not in db.session.scalars(sa.select(Account.name)).all()
+    restoring.load(current_parts(), found)
+    assert accounts.authenticate("mona", PASSWORD)
+
+
+def test_rows_are_loaded_into_the_tables_of_their_revision_alone(site, app, parts, other, tmp_path):
+    with app.app_context():
+        db.session.remove()
+        migrate_back("0018")
+        backup.backup(parts, tmp_path / "old.tar")
+        db.engine.dispose()
+    found = restoring.examine(tmp_path / "old.tar")
+
+    def and_forth() -> None:
+        migrate_back(found.revision)
+        migrate()  # as every command does that runs meanwhile
+
+    with pytest.raises(Refusal, match="brought the tables up to date meanwhile"):
+        restoring.load(current_parts(), found, prepare=and_forth)
+    assert restoring.is_empty()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {},
+        {"created": None},
+        {"revision": ["0001"]},
+        {"created": "2020", "revision": "0001", "tables": None},
+        {"created": "2020", "revision": "0001", "tables": ["accounts"]},
+        {"created": "2020", "revision": "0001", "tables": {"accounts": None}},
+        {"created": "2020", "revision": "0001", "tables": {"accounts": [["id"]]}},
+    ],
+)
+def test_a_backup_whose_description_makes_no_sense_is_refused_in_a_sentence(tmp_path, head):
+    content = {backup.HEAD: json.dumps({"moderation backup": backup.FORMAT, **head}).encode()}
+    (tmp_path / "bad.tar").write_bytes(tar(content))
+    with pytest.raises(Refusal, match="is damaged: its description cannot be read"):
+        restoring.examine(tmp_path / "bad.tar")
+
+
+def test_a_part_that_says_it_is_huge_is_refused_in_a_sentence(tmp_path):
+    info = tarfile.TarInfo("name")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2**62
+    (tmp_path / "bad.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
+    with pytest.raises(Refusal, match="is not a backup of moderation, or it is damaged"):
+        restoring.examine(tmp_path / "bad.tar")
+
+
+@pytest.mark.parametrize("part", [backup.HEAD, backup.MANIFEST])
+@pytest.mark.parametrize("made", [b"[]", b"null", b"7", b'"text"', b"[" * 100_000])
+def test_a_description_of_another_kind_is_refused_in_a_sentence(site, parts, tmp_path, part, made):
+    backup.backup(parts, tmp_path / "site.tar")
+    (tmp_path / "bad.tar").write_bytes(tar({**content_of(tmp_path / "site.tar"), part: made}))
+    with pytest.raises(Refusal, match="is damaged: its description cannot be read"):
+        restoring.examine(tmp_path / "bad.tar")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[" * 100_000, b"7", b"{}", b"[null]", None],
+    ids=["deep", "a number", "no list", "too short", "too large"],
+)
+def test_rows_of_another_kind_do_not_fit(site, parts, tmp_path, line):
+    backup.backup(parts, tmp_path / "site.tar")
+    content = content_of(tmp_path / "site.tar")
+    name = next(one for one in content if one.startswith("rows/accounts/"))
+    first, *rest = content[name].splitlines()
+    line = line or json.dumps([2**80, *json.loads(first)[1:]]).encode()
+    content[name] = b"".join(one + b"\n" for one in (line, *rest))
+    manifest = json.loads(content[backup.MANIFEST])
+    manifest["sha256"][name] = hashlib.sha256(content[name]).hexdigest()
+    content[backup.MANIFEST] = json.dumps(manifest).encode()
+    (tmp_path / "bad.tar").write_bytes(tar(content))
+    before = rows()
+    db.session.remove()
+    with pytest.raises(Refusal, match="do not fit"):
+        restoring.load(parts, restoring.examine(tmp_path / "bad.tar"))
+    assert rows() == before
 
 
 def test_a_part_with_a_path_is_never_unpacked(parts, tmp_path, site):

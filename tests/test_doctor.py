@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from moderation import doctor, hashes, review, uploads
+from moderation import audit, doctor, hashes, review, uploads
 from moderation.columns import now
 from moderation.database import db, writing
 from moderation.models import Counter, Decision, FingerprintRow, Picture, Role, Status
@@ -158,7 +158,7 @@ def test_work_whose_lease_is_out_is_finished(examine, parts, arrive, person, dra
     mona, late = person("mona", Role.MODERATOR), person("late")
     marked, copy = arrive(draw(1)), arrive(near_copy(draw(1)))
     with monkeypatch.context() as crash:
-        crash.setattr(uploads, "publish", lambda *_: None)
+        crash.setattr(uploads, "publish", lambda _parts, number, *_: uploads.get(number))
         uploads.receive(parts, late, draw(2))
         crash.setattr(review, "sweep", lambda *_: None)
         decision = review.mark(parts, marked, mona, None)
@@ -192,6 +192,59 @@ def test_a_counter_behind_its_rows_or_missing_begins_a_new_epoch(examine, parts,
     assert db.session.scalar(sa.select(Counter.epoch).filter_by(name="pictures")) != before
     arrive(draw(2))
     assert len(another_process.on_show) == 2
+
+
+def test_a_counter_of_the_audit_log_that_is_not_its_last_row_is_reported(examine, parts, arrive, draw):
+    with writing():
+        audit.record(audit.Event.PURGE, None)
+    assert examine() == []
+    with writing():
+        db.session.execute(sa.update(Counter).filter_by(name="audit").values(version=0))
+    see = "See what `audit verify` says, and restore a backup."
+    stands = f"The counter of the audit log stands at 0, its last row is 1. {see}"
+    assert examine() == examine() == [(stands, False)]
+    with writing():
+        db.session.execute(sa.update(Counter).filter_by(name="audit").values(version=7))
+    assert examine() == [(f"The counter of the audit log stands at 7, its last row is 1. {see}", False)]
+    with writing():
+        db.session.execute(sa.delete(Counter).filter_by(name="audit"))
+    missing = f"The counter of the audit log is missing, so nothing can be recorded. {see}"
+    assert examine() == examine() == [(missing, False)]
+
+
+@pytest.mark.parametrize("damage", [{"views": b"\0"}, {"views": b""}, {"luminance": b"\0"}], ids=str)
+def test_a_fingerprint_that_is_damaged_is_reported_as_not_that_of_the_picture(examine, parts, arrive, draw, damage):
+    damaged, _ = arrive(draw(1)), arrive(draw(2))
+    fingerprint = db.session.get_one(Picture, damaged).fingerprint_id
+    with writing():
+        db.session.execute(sa.update(FingerprintRow).filter_by(id=fingerprint).values(**damage))
+    said = f"The fingerprints of 1 picture ({damaged}) are not those of the stored pictures."
+    assert examine(sample=None) == [(said, False)]
+
+
+def test_a_picture_file_that_cannot_be_read_is_reported_as_damaged(parts, arrive, draw):
+    damaged, _ = arrive(draw(1)), arrive(draw(2))
+    key = db.session.get_one(Picture, damaged).thumbnail
+    parts.store._path(key).unlink()
+    parts.store._path(key).mkdir()
+    db.session.remove()
+    (finding,) = doctor.examine(parts, sample=None)
+    assert finding.sentence == f"1 picture file is damaged, of 1 picture ({damaged}). Restore it from a backup:"
+    assert finding.files == [f"pictures/{key}.jpg"]
+
+
+def test_what_cannot_be_deleted_is_reported_and_keeps_nothing_else(examine, parts, arrive, draw):
+    picture = db.session.get_one(Picture, arrive(draw(1)))
+    parts.store._path("0" * 64).mkdir(parents=True)
+    parts.store._path(picture.file).with_name(".tmp1").mkdir()
+    parts.store._path(picture.file).with_name(".tmp2").write_bytes(b"half")
+    assert examine(grace=0) == [
+        ("Not all picture files that belong to nothing can be deleted: Is a directory.", False),
+        ("1 file was left half written or half deleted.", True),
+        ("2 files were left half written or half deleted, and cannot be deleted.", False),
+    ]
+    assert examine(grace=0) == [("2 files were left half written or half deleted, and cannot be deleted.", False)]
+    assert parts.store.get(picture.file)
 
 
 def test_a_database_that_is_not_whole_is_reported(examine, app, instance, parts, arrive, draw):

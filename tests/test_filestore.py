@@ -74,3 +74,16 @@ def test_many_may_put_the_same_content_at_once(store):
         keys = list(pool.map(store.put, contents))
     assert [store.get(key) for key in keys] == contents
     assert len(files(store)) == 5
+
+
+def test_what_cannot_be_cleared_away_keeps_nothing_else_that_was_left(store):
+    needed, unneeded = store.put(b"needed"), store.put(b"not needed")
+    folder = store._path(needed).parent
+    for key in (needed, unneeded):
+        store._path(key).rename(store._path(key).with_name(f".{key}.discarded"))
+    (folder / ".a folder").mkdir()
+    (folder / ".half").write_bytes(b"half")
+    (folder / f".{'0' * 64}.discarded").mkdir()
+    assert store.tidy(0, lambda keys: keys & {needed}) == 3
+    assert files(store) == [store._path(needed)]
+    assert len(store.leftovers(0)) == 2

@@ -63,20 +63,30 @@ def restore(file: Path, replace: bool) -> None:
 
 
 def _restore(found: restoring.Backup, replace: bool) -> None:
+    _look(found, replace)
+
+    def go_back() -> None:
+        """To the tables of the backup, once its pictures are there: that may take hours, and others run meanwhile."""
+        _look(found, replace)
+        migrate_back(found.revision)
+
+    with progress(found.pictures, "Restoring") as step:
+        try:
+            restoring.load(parts(), found, step, replace, go_back)
+        finally:
+            migrate()
+    tune()
+
+
+def _look(found: restoring.Backup, replace: bool) -> None:
+    """Raises `Refusal` where the backup may not go into what is there."""
     empty = restoring.is_empty()
     if not empty and not replace:
-        raise Refusal("There is a site here already. To overwrite it, add --replace. Nothing was changed.")
+        raise Refusal(restoring.TAKEN)
     if not empty and found.revision != revisions()[-1]:
         raise Refusal(
             f"{found.path} is of an earlier version of moderation: it can be restored into an empty site only."
         )
-    with progress(found.pictures, "Restoring") as step:
-        try:
-            migrate_back(found.revision)
-            restoring.load(parts(), found, step)
-        finally:
-            migrate()
-    tune()
 
 
 @click.command()

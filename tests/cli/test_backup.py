@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,14 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from flask import Flask
 
+from moderation import backup, database, review
 from moderation.app import create_app, migrate_back
-from moderation.cli import main
+from moderation.cli import main, upkeep
 from moderation.context import parts as current_parts
 from moderation.database import db
+from moderation.filestore import Folder
 from moderation.models import Decision, Entry, Kind, Picture, Role, Status
-from tests.conftest import near_copy, status
+from tests.conftest import PASSWORD, near_copy, status
 from tests.server import Visitor, serving
 
 
@@ -177,6 +180,92 @@ def test_a_backup_of_an_earlier_version_goes_into_an_empty_site_and_is_brought_u
     fresh = ("--instance", str(tmp_path / "fresh"))
     assert run("restore", str(file), *fresh).exit_code == 0
     assert "member0\tmember" in run("accounts", "list", *fresh).output
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch):
+    """`meanwhile(do)`: that is done when a restore has stored the pictures."""
+
+    def when_stored(do) -> None:
+        settle, done = Folder.settle, []
+
+        def and_then(self: Folder) -> None:
+            settle(self)
+            if not done:
+                done.append(None)
+                do()
+
+        monkeypatch.setattr(Folder, "settle", and_then)
+
+    return when_stored
+
+
+def test_a_site_that_somebody_begins_while_a_restore_runs_stays(app, at, arrive, draw, tmp_path, meanwhile):
+    arrive(draw(1))
+    db.session.remove()
+    file, fresh = str(tmp_path / "site.tar"), ("--instance", str(tmp_path / "fresh"))
+    assert run("backup", file).exit_code == 0
+    said = []
+    meanwhile(lambda: said.append(run("accounts", "add", "newadmin", "--password", PASSWORD, *fresh).exit_code))
+    refused = run("restore", file, *fresh)
+    assert said == [0]
+    assert refused.exit_code == 2
+    assert "There is a site here already. To overwrite it, add --replace. Nothing was changed." in refused.output
+    assert run("accounts", "list", *fresh).output.startswith("newadmin\tmember")
+
+
+def test_a_site_that_begins_while_an_earlier_backup_is_restored_is_not_brought_back_to_its_tables(
+    app, at, tmp_path, monkeypatch, meanwhile
+):
+    migrate_back("0008")
+    with monkeypatch.context() as old:
+        old.setattr(backup.audit, "record", lambda *_, **__: None)  # it had no log
+        backup.backup(current_parts(), tmp_path / "old.tar")
+    fresh, before = ("--instance", str(tmp_path / "fresh")), []
+
+    def begin() -> None:
+        assert run("accounts", "add", "newadmin", "--password", PASSWORD, *fresh).exit_code == 0
+        before.append(run("audit", "verify", *fresh).output)
+
+    meanwhile(begin)
+    refused = run("restore", str(tmp_path / "old.tar"), "--replace", *fresh)
+    assert refused.exit_code == 2
+    assert "an empty site only" in refused.output
+    assert [run("audit", "verify", *fresh).output] == before
+
+
+def test_an_earlier_backup_is_brought_up_to_date_whatever_migrates_while_it_is_restored(
+    app, at, arrive, draw, person, tmp_path, meanwhile
+):
+    picture = arrive(draw(1))
+    review.mark(current_parts(), picture, person("mona", Role.MODERATOR), None)
+    db.session.remove()
+    migrate_back("0018")
+    file, fresh = str(tmp_path / "old.tar"), ("--instance", str(tmp_path / "fresh"))
+    assert backup.backup(current_parts(), Path(file)).missing == 0
+    said = []
+    meanwhile(lambda: said.append(run("doctor", *fresh).exit_code))
+    assert run("restore", file, *fresh).exit_code == 0
+    assert len(said) == 1
+    with create_app(tmp_path / "fresh").app_context():
+        assert db.session.get_one(Picture, picture).down, "which migration 0019 fills"
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.mark.only("sqlite")
+def test_a_database_that_is_locked_at_a_restore_is_no_word_against_the_backup(
+    app, at, arrive, draw, tmp_path, meanwhile, monkeypatch
+):
+    arrive(draw(1))
+    assert run("backup", str(tmp_path / "site.tar")).exit_code == 0
+    db.session.remove()
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(at / "moderation.sqlite", isolation_level=None)) as writer:
+        monkeypatch.setattr(upkeep, "migrate_back", lambda _: writer.execute("BEGIN IMMEDIATE"))
+        answer = run("restore", str(tmp_path / "site.tar"), "--replace")
+    assert answer.exit_code == 2
+    assert answer.output == "Error: The database cannot be used: database is locked.\n"
 
 
 def test_a_file_that_is_no_backup_is_refused_in_one_sentence(app, at, arrive, draw, tmp_path):
