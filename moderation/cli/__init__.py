@@ -1,6 +1,7 @@
 """The commands: `moderation`, with one module for each kind of user."""
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -151,6 +152,8 @@ def site(begin: bool = False) -> Iterator[None]:
     from ..app import create_app, migrate
     from ..database import db
 
+    if logging.lastResort:  # what writes the log of a program that has nothing arranged for it
+        logging.lastResort.addFilter(_is_no_ctrl_c)
     place = instance.place(instance_folder())
     missing = Refusal(f"There is no site in {place}.")
     chosen = settings.read(place, Flask.default_config)
@@ -170,6 +173,11 @@ def site(begin: bool = False) -> Iterator[None]:
         finally:
             db.session.remove()
             db.engine.dispose()
+
+
+def _is_no_ctrl_c(record: logging.LogRecord) -> bool:
+    """Whether a line of the log tells more than that Ctrl-C came in the middle of something, which is said anyway."""
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 
 def with_app(command: Callable[P, T]) -> Callable[P, T]:

@@ -107,6 +107,25 @@ def test_a_check_that_is_interrupted_is_no_verdict(instance, tmp_path, draw):
     assert (check.returncode, errors) == (130, "\nAborted!\n")
 
 
+CTRL_C_WHILE_A_CONNECTION_IS_PUT_BACK = """
+import sys
+from sqlalchemy.pool import base
+from moderation.cli import main
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+base._ConnectionFairy._reset = interrupted
+main(sys.argv[1:])
+"""
+
+
+def test_wherever_ctrl_c_comes_one_word_is_said_of_it(instance):
+    words = [sys.executable, "-c", CTRL_C_WHILE_A_CONNECTION_IS_PUT_BACK, "blocklist", "list", "--instance", instance]
+    answer = subprocess.run(words, capture_output=True, text=True)
+    assert (answer.returncode, answer.stderr) == (130, "\nAborted!\n")
+
+
 def test_a_question_that_is_interrupted_is_no_answer(instance):
     ours, theirs = os.openpty()
     erase = subprocess.Popen(
