@@ -118,11 +118,21 @@ def first_decider(appeal: Appeal) -> Account | None:
 
 def may_decide(appeal: Appeal, account_id: int) -> bool:
     """Anybody but the first decider, and whose picture it is; those only where there is nobody else."""
+    return not why_not(appeal, account_id)
+
+
+def why_not(appeal: Appeal, account_id: int) -> str:
+    """Why that person may not decide, as a sentence; empty for who may."""
     first = first_decider(appeal)
-    if account_id not in (first and first.id, appeal.picture.member_id):
-        return True
+    if account_id == appeal.picture.member_id:
+        why = "This picture is your own."
+    elif first and first.id == account_id:
+        why = "You brought this picture down yourself."
+    else:
+        return ""
     staff = sa.select(Account.id).where(Account.role.in_(STAFF), Account.deactivated.is_(None))
-    return db.session.scalars(staff.where(Account.id != account_id).limit(1)).first() is None
+    others = db.session.scalars(staff.where(Account.id != account_id).limit(1)).first()
+    return f"{why} Somebody else decides." if others else ""
 
 
 def uphold(appeal_id: int, by_id: int, reason: str = "", note: str = "", seen: Seen | None = None) -> Decision:
@@ -193,10 +203,8 @@ def _open(appeal_id: int, by_id: int, seen: Seen | None) -> Appeal:
         as_seen(appeal.picture, seen.decision_id)
         if entry and seen.entry_id not in (None, entry.id):
             raise Conflict(f"Something else keeps this picture down by now: blocklist entry {entry.id}.")
-    if not may_decide(appeal, by_id):
-        own = by_id == appeal.picture.member_id
-        why = "This picture is your own" if own else "You brought this picture down yourself"
-        raise Refusal(f"{why}. Somebody else decides on the appeal.")
+    if why := why_not(appeal, by_id):
+        raise Refusal(why)
     appeal.entry = entry
     return appeal
 

@@ -10,7 +10,7 @@ from .columns import now
 from .database import db
 from .limiting import Limit
 from .matching import Verdict
-from .models import Caution, Check, Occasion, Picture
+from .models import Caution, Check, Occasion, Picture, Status
 from .parts import Patience
 
 WITHIN = timedelta(hours=1)
@@ -44,6 +44,12 @@ def caution(patience: Patience, member_id: int, origin: str, attempt: bool) -> C
     if patience.member and attempts(member_id) >= patience.member:
         return Caution.MEMBER
     return Caution.ADDRESS if spent else None
+
+
+def tells_nothing(picture: Picture) -> bool:
+    """Whether the answer to an upload is the same whatever the verdict, for caution."""
+    cautious = sa.select(Check.id).where(Check.picture_id == picture.id, Check.caution.is_not(None)).limit(1)
+    return picture.status in (Status.HELD, Status.ESCALATED) and db.session.scalar(cautious) is not None
 
 
 def attempts(member_id: int) -> int:

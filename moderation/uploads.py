@@ -344,12 +344,6 @@ def never_shown(picture: Picture) -> Status:
     return Status.REFUSED if picture.published is None else Status.REMOVED
 
 
-def tells_nothing(picture: Picture) -> bool:
-    """Whether the answer to an upload is the same whatever the verdict: its member has tried too much."""
-    cautious = sa.select(Check.id).where(Check.picture_id == picture.id, Check.caution.is_not(None)).limit(1)
-    return picture.status in (Status.HELD, Status.ESCALATED) and db.session.scalar(cautious) is not None
-
-
 def exempt_from(picture_id: int) -> set[int]:
     """The entries that a person has found this picture fine against."""
     return set(db.session.execute(_EXEMPT, {"picture": picture_id}).scalars())

@@ -70,7 +70,7 @@ def case(picture_id: int) -> ResponseReturnValue:
         entry=cause or (match and match.entry),
         claim=claim,
         mine=claim.account_id == current_user.id,
-        may_decide=not appeal or appeals.may_decide(appeal, current_user.id),
+        why_not=appeals.why_not(appeal, current_user.id) if appeal else "",
         queue="appeals" if appeal else "near",
         usual_reason=INDECENT,
         record=pictures.record(picture.member_id),

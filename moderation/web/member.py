@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from markupsafe import Markup
 
-from .. import appeals, limiting, metrics, pictures, statements, uploads
+from .. import appeals, limiting, metrics, pictures, probing, statements, uploads
 from ..canonical import UPLOAD_FORMATS
 from ..context import parts
 from ..errors import Refusal
@@ -61,7 +61,7 @@ def upload() -> ResponseReturnValue:
         picture = uploads.receive(parts(), current_user.id, file.read(), limits.network())
     except Refusal as refusal:
         return _page(str(refusal)), refusal.status, refusal.headers
-    if uploads.tells_nothing(picture):
+    if probing.tells_nothing(picture):
         time.sleep(EVEN_SECONDS - (time.monotonic() - began) % EVEN_SECONDS)
     flash(_answer(picture), "good" if picture.status is Status.PUBLISHED else "note")
     return redirect(url_for("member.page"))

@@ -109,13 +109,16 @@ cli.main(sys.argv[1:])
 """
 
 
+def ended(script: str, folder: Path, heard: signal.Signals) -> int:
+    """How `serve` ends in that script, which hears that signal."""
+    words = "serve", "--port", str(free_port()), "--instance", folder
+    return subprocess.run(
+        [sys.executable, "-c", script, *words], preexec_fn=lambda: signal.signal(heard, signal.SIG_DFL)
+    ).returncode
+
+
 def test_ctrl_c_is_not_lost_while_the_server_starts(tmp_path: Path) -> None:
-    words = "serve", "--port", str(free_port()), "--instance", tmp_path
-    ended = subprocess.run(
-        [sys.executable, "-c", CTRL_C_WHILE_AN_OBJECT_GOES, *words],
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert ended.returncode == -signal.SIGINT
+    assert ended(CTRL_C_WHILE_AN_OBJECT_GOES, tmp_path, signal.SIGINT) == -signal.SIGINT
 
 
 def test_the_instance_may_be_named_before_the_command_or_in_the_environment(tmp_path: Path) -> None:

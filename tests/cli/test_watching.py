@@ -20,7 +20,7 @@ from moderation.patience import Discreet
 from tests.conftest import TESTING
 from tests.server import Visitor, serving
 
-from .test_serving import free_port
+from .test_serving import ended
 
 
 def send(address: str, request: bytes) -> bytes:
@@ -81,12 +81,7 @@ cli.main(sys.argv[1:])
 
 
 def test_a_hang_up_while_the_server_starts_does_not_end_it(tmp_path: Path) -> None:
-    words = "serve", "--port", str(free_port()), "--instance", tmp_path
-    ended = subprocess.run(
-        [sys.executable, "-c", HUNG_UP_WHILE_IT_STARTS, *words],
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-    )
-    assert ended.returncode == 0
+    assert ended(HUNG_UP_WHILE_IT_STARTS, tmp_path, signal.SIGHUP) == 0
 
 
 def test_before_it_is_deaf_to_hang_ups_the_server_has_loaded_next_to_nothing() -> None:
