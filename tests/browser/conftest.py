@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from moderation.app import create_app
 from moderation.database import db, writing
@@ -94,6 +94,17 @@ def let_in(context: BrowserContext, name: str, password: str = PASSWORD) -> Page
     page = context.new_page()
     page.goto(answer.url)
     return page
+
+
+def intercept(page: Page, pattern: str, do: Callable[[Route], object] = lambda route: route.abort()) -> None:
+    """From now on the page's requests there come to `do`; by itself, they fail as without a connection.
+
+    Chromium says that it is so before the page itself has heard of it, and a key pressed then may be quicker.
+    """
+    page.route(pattern, do)
+    page.route("**/is-intercepted", lambda route: route.abort())
+    while not page.evaluate("fetch('/is-intercepted').then(() => false, () => true)"):
+        pass
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from moderation.matching import Verdict, Zone
 from moderation.models import Account, Picture, Role, Status
 from moderation.parts import Parts
 from moderation.uploads import receive
+from tests.browser.conftest import intercept
 from tests.conftest import configure, near_copy, status
 
 
@@ -59,7 +60,7 @@ def test_who_loses_a_case_while_typing_is_told_by_whom_and_keeps_what_was_typed(
         ana.clock.fast_forward("05:00")
     expect(ana.get_by_role("alert")).to_have_count(0)
 
-    ana.route("**/claim", lambda route: route.abort())
+    intercept(ana, "**/claim")
     ana.clock.fast_forward("05:00")
     expect(ana.get_by_role("alert")).to_contain_text("could not be renewed")
     ana.unroute("**/claim")
@@ -80,7 +81,7 @@ def test_who_loses_a_case_while_typing_is_told_by_whom_and_keeps_what_was_typed(
     expect(rosa.get_by_text("Nothing is held.")).to_be_visible()
     ana.goto(f"/review/cases/{held}")
     expect(ana.get_by_text("This picture is decided")).to_be_visible()
-    ana.route("**/claim", lambda route: route.abort())
+    intercept(ana, "**/claim")
     with ana.expect_event("requestfailed"):
         ana.clock.fast_forward("05:00")
     ana.evaluate("fetch(location.href)")  # by when the page has heard of it

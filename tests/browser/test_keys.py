@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from moderation import pictures
 from moderation.database import db
 from moderation.models import Kind, Picture, Role, Status
-from tests.browser.conftest import signed_in
+from tests.browser.conftest import intercept, signed_in
 from tests.conftest import near_copy, status
 
 UNDECIDED = ".grid .card:not(.decided)"
@@ -115,7 +115,7 @@ def test_two_undos_at_once_go_one_after_the_other_however_long_the_answers_take(
 ) -> None:
     _, first = decide_two(mona, arrive, draw)
     on_their_way: list[Route] = []
-    mona.route("**/undo", lambda route: on_their_way.append(route))
+    intercept(mona, "**/undo", lambda route: on_their_way.append(route))
     press(mona, "u", "u")
     for _ in range(2):
         for _ in range(100):
@@ -133,9 +133,9 @@ def test_what_cannot_be_sent_is_said_in_words_and_can_be_tried_again(
     numbers = [arrive(draw(seed)) for seed in range(3)]
     mona.reload()
     unknown = "No connection: it is not known whether that was done. Please try again."
-    mona.route("**/mark", lambda route: route.abort())
-    mona.route("**/approve", lambda route: route.abort())
-    mona.route("**/undo", lambda route: route.abort())
+    intercept(mona, "**/mark")
+    intercept(mona, "**/approve")
+    intercept(mona, "**/undo")
     for keys in (("j", "x"), ("A",)):
         press(mona, *keys)
         expect(mona.get_by_role("alert")).to_have_text(unknown)
@@ -163,7 +163,7 @@ def test_what_cannot_be_sent_is_said_in_words_and_can_be_tried_again(
 
 def test_a_grid_without_a_connection_says_so_until_it_is_back(mona: Page) -> None:
     expect(mona.get_by_text("Live", exact=True)).to_be_visible()
-    mona.route("**/changes*", lambda route: route.abort())
+    intercept(mona, "**/changes*")
     expect(mona.get_by_text("No connection, trying again")).to_be_visible()
     mona.unroute("**/changes*")
     expect(mona.get_by_text("Live", exact=True)).to_be_visible()

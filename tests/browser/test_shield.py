@@ -10,6 +10,7 @@ from moderation import appeals, pictures, review
 from moderation.demo import near_miss
 from moderation.models import Role
 from moderation.parts import Parts
+from tests.browser.conftest import intercept
 from tests.conftest import near_copy
 
 
@@ -142,7 +143,7 @@ def test_off_the_grid_it_is_said_too_that_a_level_cannot_be_stored(
     if why == "signed out":
         mona.context.clear_cookies()
     else:
-        mona.route("**/review/shield", lambda route: route.abort())
+        intercept(mona, "**/review/shield")
     mona.get_by_label("Shield").select_option("Shield 5")
     expect(mona.get_by_role("alert")).to_have_text("The shield stays as it was: that did not work. Please try again.")
     expect(mona.get_by_label("Shield")).to_have_value("3")
@@ -155,7 +156,7 @@ def test_a_level_that_cannot_be_stored_is_said_and_changes_no_picture(
     mona.reload()
     mona.wait_for_load_state("networkidle")
     asked.clear()
-    mona.route("**/review/shield", lambda route: route.abort())
+    intercept(mona, "**/review/shield")
     mona.keyboard.press("g")
     expect(mona.get_by_role("alert")).to_have_text("The shield stays as it was: that did not work. Please try again.")
     expect(mona.get_by_label("Shield")).to_have_value("3")
