@@ -1,6 +1,6 @@
 """Many fingerprints, and which of them one comes near to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -22,6 +22,18 @@ ROOM = 64
 """So many fingerprints may be dropped, and one for every eight others, before they are cleared away."""
 
 _NO_PIXELS = bytes(32)
+_NO_VIEWS = np.empty(0, VIEW)
+
+Read = Callable[[Collection[int]], Mapping[int, npt.NDArray[np.void]]]
+"""Gives the views of those of these fingerprints that there are, by id."""
+
+
+class Outdated(Exception):  # noqa: N818 - a finding
+    """Fingerprints are no longer what they are known as; by their ids."""
+
+    def __init__(self, ids: Collection[int]) -> None:
+        super().__init__(ids)
+        self.ids = ids
 
 
 class Matcher:
@@ -29,14 +41,20 @@ class Matcher:
 
     The known ones are blocked pictures and an upload asks, unless `known_are_uploads`: then it is the other way about.
     Known views have an engine for each of their `kinds`, and each is asked only with what may be compared with it.
+    With `read`, of a view only what finds it is kept, and the rest, most of it, is read where it was found.
     """
 
     def __init__(
-        self, make: Callable[[], Engine], kinds: npt.NDArray[np.int64] = _ONE_KIND, known_are_uploads: bool = False
+        self,
+        make: Callable[[], Engine],
+        kinds: npt.NDArray[np.int64] = _ONE_KIND,
+        known_are_uploads: bool = False,
+        read: Read | None = None,
     ) -> None:
         self._kinds = kinds.astype(np.uint8)  # of millions of rows at once
         self._swapped = known_are_uploads
         self._make = make
+        self._read = read
         comparable = COMPARABLE.T if known_are_uploads else COMPARABLE
         of_kind = [kinds == kind for kind in range(int(kinds.max()) + 1)]
         self._engines = [make() for _ in of_kind]
@@ -53,8 +71,9 @@ class Matcher:
         self._weak: Column[np.bool_] = Column(np.bool_)
         self._dhash: Column[np.uint64] = Column(np.uint64)
         self._view: Column[np.uint8] = Column(np.uint8)
-        self._box: Column[np.uint8] = Column(np.uint8, (4,))
-        self._phash: Column[np.uint64] = Column(np.uint64, (4,))
+        self._of_rows: dict[str, Column[Any]] = {"dhash": self._dhash, "view": self._view}
+        if not read:
+            self._of_rows |= {"box": Column(np.uint8, (4,)), "phash": Column(np.uint64, (4,))}
 
     def __len__(self) -> int:
         return self._count
@@ -97,10 +116,8 @@ class Matcher:
         self._first.extend((len(self._view) + counts.cumsum() - counts).astype(np.uint32))
         self._pixels.extend(np.array([_words(one.pixels) for one in latest.values()]))
         self._weak.extend(np.array([one.weak for one in latest.values()]))
-        self._dhash.extend(views["dhash"])
-        self._view.extend(views["view"])
-        self._box.extend(views["box"])
-        self._phash.extend(views["phash"])
+        for name, column in self._of_rows.items():
+            column.extend(views[name])
 
     def _place_of(self, id_: int) -> int | None:
         place = int(self._places.values[id_]) if id_ < len(self._places) else 0
@@ -119,12 +136,8 @@ class Matcher:
         if place is None or not np.array_equal(self._pixels.values[place], _words(one.pixels)):
             return False
         rows = self._rows(place)
-        return (
-            bool(self._weak.values[place]) == one.weak
-            and np.array_equal(self._view.values[rows], views["view"])
-            and np.array_equal(self._dhash.values[rows], views["dhash"])
-            and np.array_equal(self._phash.values[rows], views["phash"])
-            and np.array_equal(self._box.values[rows], views["box"])
+        return bool(self._weak.values[place]) == one.weak and all(
+            np.array_equal(column.values[rows], views[name]) for name, column in self._of_rows.items()
         )
 
     def drop(self, id_: int) -> None:
@@ -137,7 +150,8 @@ class Matcher:
     def near(self, asked: Fingerprint, policy: Policy, by_hash: bool = True, direct: bool = False) -> list[Hit]:
         """Every known fingerprint that is a candidate, once each, in its gravest pair of views; gravest, nearest first.
 
-        With `by_hash` False, identical pixels alone count; with `direct`, direct views alone.
+        With `by_hash` False, identical pixels alone count; with `direct`, direct views alone. Raises `Outdated`
+        where what is read is not what was put.
         """
         best = self._by_hashes(asked, policy, direct) if by_hash else {}
         for id_ in self._identical(asked.pixels):
@@ -167,8 +181,7 @@ class Matcher:
         counts = np.diff(self._first.values, append=len(self._view))
         rows, places, counts = np.flatnonzero(live.repeat(counts)), np.flatnonzero(live), counts[live]
         of_each: tuple[Column[Any], ...] = self._ids, self._first, self._pixels, self._weak
-        of_rows: tuple[Column[Any], ...] = self._dhash, self._view, self._box, self._phash
-        for columns, kept in ((of_each, places), (of_rows, rows)):
+        for columns, kept in ((of_each, places), (self._of_rows.values(), rows)):
             for column in columns:
                 column.keep(kept)
         self._places.values[self._ids.values] = np.arange(1, len(places) + 1)
@@ -191,34 +204,68 @@ class Matcher:
             if direct:
                 keep &= BOTH_DIRECT[views]
             (kept,) = keep.nonzero()
-            which, rows, bits = which[kept], rows[kept], bits[kept]
-            phash = distance(self._phash.values[rows], asked.views["phash"][which])
-            close = phash + 2 * bits <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash)
-            if close.any():
-                found.append((which[close], rows[close], bits[close], phash[close]))
-        return self._gravest(asked, policy, found) if found else {}
+            if len(kept):
+                found.append((which[kept], rows[kept], bits[kept]))
+        if not found:
+            return {}
+        which, rows, dhash = (np.concatenate(part) for part in zip(*found, strict=True))
+        boxes, phashes = self._rest(rows)
+        phash = distance(phashes, asked.views["phash"][which])
+        close = phash + 2 * dhash <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash)
+        if not close.any():
+            return {}
+        return self._gravest(asked, policy, which[close], rows[close], boxes[close], dhash[close], phash[close])
 
     def _gravest(
-        self, asked: Fingerprint, policy: Policy, found: list[tuple[Ids, Ids, Distances, Distances]]
+        self,
+        asked: Fingerprint,
+        policy: Policy,
+        which: Ids,
+        rows: Ids,
+        boxes: npt.NDArray[np.uint8],
+        dhash: Distances,
+        phash: Distances,
     ) -> dict[int, Hit]:
         """The hit of each fingerprint in its gravest pair of views.
 
-        `found` has, in parts, places among the views asked with, rows, and bits of both hashes. Of pairs that refuse
-        anyway, the plainest counts, because people are told of it; else the nearest.
+        By pair, its place among the views asked with, its row and that one's box, and the bits of both hashes. Of pairs
+        that refuse anyway, the plainest counts, because people are told of it; else the nearest.
         """
-        which, rows, dhash, phash = (np.concatenate(part) for part in zip(*found, strict=True))
         owners, views = self._owners(rows), self._views(rows, which, asked)
         weak = self._weak.values[self._places_of(rows)] | asked.weak
         gravity = policy.gravities(dhash, phash, BOTH_DIRECT[views], weak)
         exotic, rank = np.maximum(*views), phash + 2 * dhash
         if_refused = np.where(gravity == Verdict.REFUSE.gravity, exotic, 0)
         order = np.lexsort((exotic, rank, if_refused, -gravity, owners))  # the last key counts first
-        firsts = order[np.flatnonzero(np.diff(owners[order], prepend=-1))].tolist()
+        firsts = order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
         hits = [
-            self._hit(int(rows[place]), asked.views[which[place]], int(dhash[place]), int(phash[place]), asked.weak)
-            for place in firsts
+            self._hit(
+                int(rows[pair]), boxes[pair], asked.views[which[pair]], int(dhash[pair]), int(phash[pair]), asked.weak
+            )
+            for pair in firsts.tolist()
         ]
         return {hit.id: hit for hit in hits}
+
+    def _rest(self, rows: Ids) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+        """By row, its box and its pHash, each of shape (n, 4)."""
+        if not self._read:
+            return self._of_rows["box"].values[rows], self._of_rows["phash"].values[rows]
+        places, owners = np.unique(self._places_of(rows), return_inverse=True)
+        ids, begins = self._ids.values[places], self._first.values[places].astype(np.int64)
+        counts = np.append(self._first.values, len(self._view))[places + 1] - begins
+        read = self._read(ids.tolist())
+        views = [read.get(id_, _NO_VIEWS) for id_ in ids.tolist()]
+        outdated = np.array([len(its) for its in views]) != counts
+        if not outdated.any():
+            starts = counts.cumsum() - counts
+            every = np.frombuffer(b"".join(its.tobytes() for its in views), VIEW)
+            mine = np.arange(len(every)) + (begins - starts).repeat(counts)
+            differ = (every["dhash"] != self._dhash.values[mine]) | (every["view"] != self._view.values[mine])
+            outdated = np.logical_or.reduceat(differ, starts)
+        if outdated.any():
+            raise Outdated(ids[outdated].tolist())
+        found = every[starts[owners] + rows - begins[owners]]
+        return found["box"], found["phash"]
 
     def _owners(self, rows: Ids) -> Ids:
         """By row, the id of the fingerprint it belongs to; -1 where that was dropped."""
@@ -229,9 +276,8 @@ class Matcher:
         theirs, ours = self._view.values[rows], asked.views["view"][which]
         return (ours, theirs) if self._swapped else (theirs, ours)
 
-    def _hit(self, row: int, ours: np.void, dhash: int, phash: int, weak: bool) -> Hit:
-        views = int(self._view.values[row]), int(ours["view"])
-        boxes = unpack_box(self._box.values[row]), unpack_box(ours["box"])
+    def _hit(self, row: int, box: npt.NDArray[np.uint8], ours: np.void, dhash: int, phash: int, weak: bool) -> Hit:
+        views, boxes = (int(self._view.values[row]), int(ours["view"])), (unpack_box(box), unpack_box(ours["box"]))
         if self._swapped:
             views, boxes = views[::-1], boxes[::-1]
         place = self._places_of(np.array([row]))[0]

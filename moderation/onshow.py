@@ -1,26 +1,38 @@
 """The pictures that are or may come on show, and those that are down: this process's copies of their codes."""
 
 from collections.abc import Collection, Iterable
+from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
-from .fingerprint import Fingerprint
+from .database import db, portions
+from .fingerprint import Fingerprint, unpack_views
 from .index import ScanEngine
 from .matcher import Matcher
 from .models import DOWN, SWEPT, FingerprintRow, Picture, Status
 from .replica import PICTURES, Change, Replica
 from .views import ASKED_KINDS
 
+_PICTURES, _PRINTS = (cast(sa.Table, model.__table__).c for model in (Picture, FingerprintRow))
+_VIEWS = sa.select(_PICTURES.id, _PRINTS.views, _PRINTS.recipe).where(
+    _PICTURES.fingerprint_id == _PRINTS.id, _PICTURES.id.in_(sa.bindparam("ids", type_=sa.Integer, expanding=True))
+)
+
 
 class OnShow(Replica):
-    """Scanned whole: an entry asks a few times a minute, and pictures come and go far more often."""
+    """Scanned whole: an entry asks a few times a minute, and pictures come and go far more often.
+
+    Of a million pictures, what finds them is kept alone: the rest of a view, twice as much, is read of those found.
+    """
 
     counter = PICTURES
     weak_by_hash = True
     states: Collection[Status] = SWEPT
 
     def __init__(self) -> None:
-        super().__init__(lambda: Matcher(ScanEngine, ASKED_KINDS, known_are_uploads=True))
+        super().__init__(lambda: Matcher(ScanEngine, ASKED_KINDS, known_are_uploads=True, read=_views))
 
     def _changes(self, connection: sa.Connection, after: int, upto: int) -> Iterable[Change]:
         row = FingerprintRow
@@ -36,6 +48,13 @@ class OnShow(Replica):
                 status in self.states and views is not None
             )  # not so when it is purged, or could not be fingerprinted
             yield Change(id_, Fingerprint.unpack(views, detail, pixels, recipe) if there else None)
+
+
+def _views(ids: Collection[int]) -> dict[int, npt.NDArray[np.void]]:
+    """The views of those pictures, as they are committed."""
+    with db.engine.connect() as connection:
+        rows = (row for some in portions(list(ids)) for row in connection.execute(_VIEWS, {"ids": some}))
+        return {id_: unpack_views(views, recipe) for id_, views, recipe in rows}
 
 
 class Down(OnShow):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from moderation import matcher as module
 from moderation.fingerprint import Fingerprint
 from moderation.index import ScanEngine
-from moderation.matcher import Matcher
+from moderation.matcher import Matcher, Outdated
 from moderation.matching import Hit, Policy, Verdict, Zone
 from moderation.views import ASKED_KINDS, BLOCKED_KINDS, COMPARABLE, Cut, number
 
@@ -231,8 +231,9 @@ def test_a_list_on_which_much_comes_and_goes_does_not_grow(matcher, monkeypatch)
     assert {one.id for one in matcher.near(known((bits(40), 3)), WIDE)} == {997, 998, 999}
 
 
-def test_what_is_kept_of_a_picture_is_little_more_than_its_views():
-    rng, matcher = np.random.default_rng(4), Matcher(ScanEngine, ASKED_KINDS, known_are_uploads=True)
+@pytest.mark.parametrize(("read", "of_view"), [(None, 45), (lambda _: {}, 9)], ids=["all", "what finds it"])
+def test_what_is_kept_of_a_picture_is_little_more_than_its_views(read, of_view):
+    rng, matcher = np.random.default_rng(4), Matcher(ScanEngine, ASKED_KINDS, True, read)
     before = in_columns()
     tracemalloc.start()
     try:
@@ -245,8 +246,36 @@ def test_what_is_kept_of_a_picture_is_little_more_than_its_views():
         kept = tracemalloc.get_traced_memory()[0] + in_columns() - before
     finally:
         tracemalloc.stop()
-    # A view is stored in 45 bytes, its code once more for the engine, with the number of its row.
-    assert kept / len(matcher) < 9 * (45 + 8 + 4 + 1) + 80
+    # A view is stored in 45 bytes, 9 without its box and pHash; its code once more, with its row, for the engine.
+    assert kept / len(matcher) < 9 * (of_view + 8 + 4 + 1) + 80
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {1: known((0, 3))},
+        {1: known((0, 3)), 2: known((3, 5), (9, 9))},
+        {1: known((0, 3)), 2: known((3, 5), (9, 9), (9, 9, HALF))},
+        {1: known((0, 3)), 2: known((3, 5), (9, 9, HALF), (8, 8, HALF))},
+    ],
+    ids=["gone", "fewer views", "another view", "another code"],
+)
+def test_of_what_is_read_it_is_said_where_it_is_not_what_was_put(meanwhile):
+    stored = {1: known((0, 3)), 2: known((3, 5), (9, 9, HALF), (9, 9, HALF))}
+    matcher = Matcher(
+        ScanEngine, ASKED_KINDS, True, lambda ids: {id_: stored[id_].views for id_ in ids if id_ in stored}
+    )
+    matcher.put(stored.items(), weak_by_hash=True)
+    matcher.put([(7, known((1 << 63, 0)))], weak_by_hash=True)
+    matcher.drop(7)
+    assert found(matcher.near(known((0, 0)), POLICY)) == [(1, 0, 3), (2, 2, 5)]
+    stored = meanwhile
+    with pytest.raises(Outdated) as caught:
+        matcher.near(known((0, 0)), POLICY)
+    assert caught.value.ids == [2]
+    matcher.drop(2)
+    assert found(matcher.near(known((0, 0)), POLICY)) == [(1, 0, 3)]
+    assert matcher.near(known((bits(40), 0)), POLICY) == []
 
 
 def test_putting_nothing_is_fine(matcher):
@@ -327,13 +356,15 @@ def test_each_is_found_in_its_gravest_pair_of_views_however_they_are_kept_apart(
             near = pair.dhash <= POLICY.widest and pair.rank <= POLICY.candidate
             if near and COMPARABLE[views] and (pair.direct or not direct):
                 best[id_] = max(best.get(id_, gravity(pair)), gravity(pair))
+    prints = dict(enumerate(known(*one) for one in there))
     matchers = [
         Matcher(ScanEngine, *kinds, known_are_uploads=uploads) for kinds in ([BLOCKED_KINDS], [ASKED_KINDS], [])
     ]
-    for matcher in matchers:
-        matcher.put([(id_, known(*one)) for id_, one in enumerate(there)], weak_by_hash=False)
-    first, second, third = (matcher.near(known(*asked), POLICY, direct=direct) for matcher in matchers)
-    assert first == second == third
+    reading = Matcher(ScanEngine, ASKED_KINDS, uploads, lambda ids: {id_: prints[id_].views for id_ in ids})
+    for matcher in (*matchers, reading):
+        matcher.put(prints.items(), weak_by_hash=False)
+    first, *others = (matcher.near(known(*asked), POLICY, direct=direct) for matcher in (*matchers, reading))
+    assert others == [first] * 3
     assert {one.id: gravity(one) for one in first} == best
 
 

@@ -1,12 +1,15 @@
 """Law 3: the database is the truth, and a copy of a list catches up before it is asked."""
 
+import dataclasses
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 from PIL import Image
@@ -18,7 +21,8 @@ from moderation.context import parts as current_parts
 from moderation.database import db, writing
 from moderation.drawing import draw as draw_picture
 from moderation.fingerprint import Fingerprint, fingerprint
-from moderation.matching import Policy
+from moderation.matcher import Matcher
+from moderation.matching import Hit, Policy
 from moderation.models import Account, Counter, Decision, Entry, Kind, Picture, Role, Status
 from moderation.replica import BLOCKLIST, PICTURES, Replica, bump
 
@@ -327,18 +331,81 @@ def test_a_picture_without_a_fingerprint_is_found_once_it_has_one(parts, show):
     assert found(new, 1) == [picture_id]
 
 
+@pytest.fixture
+def meanwhile(monkeypatch) -> Callable[[Callable[[], None]], None]:
+    """`meanwhile(purge)` has that done once, between the next look at a list and what is read of what it finds."""
+
+    def do(change: Callable[[], None]) -> None:
+        left = [change]
+        matcher_near = Matcher.near
+
+        def near(self: Matcher, *args: Any, **kwargs: Any) -> list[Hit]:
+            if left:
+                left.pop()()
+            return matcher_near(self, *args, **kwargs)
+
+        monkeypatch.setattr(Matcher, "near", near)
+
+    return do
+
+
+def test_what_is_purged_while_it_is_looked_for_is_not_found(parts, show, meanwhile):
+    pictures = [show(1), show(1)]
+    assert found(parts.on_show, 1) == pictures
+
+    def purge() -> None:
+        with writing():
+            picture = db.session.get_one(Picture, pictures[0])
+            picture.fingerprint, picture.version = None, bump(PICTURES)
+
+    meanwhile(purge)
+    assert found(parts.on_show, 1) == pictures[1:]
+
+
+def test_what_is_fingerprinted_anew_while_it_is_looked_for_is_found_as_it_is_by_then(parts, show, meanwhile):
+    picture_id = show(1)
+    assert found(parts.on_show, 1) == [picture_id]
+    views = print_of(1).views.copy()
+    views["dhash"][-1] ^= np.uint64(1)
+    views["phash"][0, 0] ^= np.uint64(1)
+
+    def refingerprint() -> None:
+        with writing():
+            picture = db.session.get_one(Picture, picture_id)
+            print_ = dataclasses.replace(print_of(1), views=views, pixels=bytes(32))
+            picture.fingerprint, picture.version = pack(print_), bump(PICTURES)
+
+    meanwhile(refingerprint)
+    (hit,) = parts.on_show.near(print_of(1), POLICY)
+    assert (hit.id, hit.dhash, hit.phash) == (picture_id, 0, 1)
+
+
+def test_a_fingerprint_that_has_gone_without_a_word_is_left_out_and_logged(parts, show, caplog):
+    pictures = [show(1), show(1)]
+    assert found(parts.on_show, 1) == pictures
+    with writing():
+        db.session.execute(sa.update(Picture).where(Picture.id == pictures[1]).values(fingerprint_id=None))
+    assert found(parts.on_show, 1) == pictures[:1]
+    assert found(parts.on_show, 1) == pictures[:1]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert str(pictures[1]) in caplog.text
+
+
 # --- what it costs ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["blocklist", "on_show"])
 def test_asking_a_list_that_has_not_changed_costs_one_query(parts, block, show, name):
+    """And one more among the pictures, for what is not kept of those that are found."""
     copy = getattr(parts, name)
     block(1)
     show(2)
     found(copy, 1)
     with counted() as statements:
         assert len(found(copy, 1)) + len(found(copy, 2)) == 1
-    assert len([one for one in statements if "counters" in one]) == len(statements) == 2
+    read = [one for one in statements if "fingerprints.views" in one]
+    assert len(read) == (name == "on_show")
+    assert len([one for one in statements if "counters" in one]) == len(statements) - len(read) == 2
 
 
 def test_a_change_of_one_row_is_read_as_one_row(parts, block):
