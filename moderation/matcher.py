@@ -25,11 +25,11 @@ _NO_PIXELS = bytes(32)
 _NO_VIEWS = np.empty(0, VIEW)
 
 Read = Callable[[Collection[int]], Mapping[int, npt.NDArray[np.void]]]
-"""Gives the views of those of these fingerprints that there are, by id."""
+"""By id, the views of these fingerprints; of one that is gone, nothing."""
 
 
 class Outdated(Exception):  # noqa: N818 - a finding
-    """Fingerprints are no longer what they are known as; by their ids."""
+    """Some known fingerprints are not what is stored; `ids` says which."""
 
     def __init__(self, ids: Collection[int]) -> None:
         super().__init__(ids)
@@ -71,9 +71,9 @@ class Matcher:
         self._weak: Column[np.bool_] = Column(np.bool_)
         self._dhash: Column[np.uint64] = Column(np.uint64)
         self._view: Column[np.uint8] = Column(np.uint8)
-        self._of_rows: dict[str, Column[Any]] = {"dhash": self._dhash, "view": self._view}
+        self._row_columns: dict[str, Column[Any]] = {"dhash": self._dhash, "view": self._view}
         if not read:
-            self._of_rows |= {"box": Column(np.uint8, (4,)), "phash": Column(np.uint64, (4,))}
+            self._row_columns |= {"box": Column(np.uint8, (4,)), "phash": Column(np.uint64, (4,))}
 
     def __len__(self) -> int:
         return self._count
@@ -116,7 +116,7 @@ class Matcher:
         self._first.extend((len(self._view) + counts.cumsum() - counts).astype(np.uint32))
         self._pixels.extend(np.array([_words(one.pixels) for one in latest.values()]))
         self._weak.extend(np.array([one.weak for one in latest.values()]))
-        for name, column in self._of_rows.items():
+        for name, column in self._row_columns.items():
             column.extend(views[name])
 
     def _place_of(self, id_: int) -> int | None:
@@ -137,7 +137,7 @@ class Matcher:
             return False
         rows = self._rows(place)
         return bool(self._weak.values[place]) == one.weak and all(
-            np.array_equal(column.values[rows], views[name]) for name, column in self._of_rows.items()
+            np.array_equal(column.values[rows], views[name]) for name, column in self._row_columns.items()
         )
 
     def drop(self, id_: int) -> None:
@@ -151,7 +151,7 @@ class Matcher:
         """Every known fingerprint that is a candidate, once each, in its gravest pair of views; gravest, nearest first.
 
         With `by_hash` False, identical pixels alone count; with `direct`, direct views alone. Raises `Outdated`
-        where what is read is not what was put.
+        where what is read has other views or dHashes than what was put.
         """
         best = self._by_hashes(asked, policy, direct) if by_hash else {}
         for id_ in self._identical(asked.pixels):
@@ -181,7 +181,7 @@ class Matcher:
         counts = np.diff(self._first.values, append=len(self._view))
         rows, places, counts = np.flatnonzero(live.repeat(counts)), np.flatnonzero(live), counts[live]
         of_each: tuple[Column[Any], ...] = self._ids, self._first, self._pixels, self._weak
-        for columns, kept in ((of_each, places), (self._of_rows.values(), rows)):
+        for columns, kept in ((of_each, places), (self._row_columns.values(), rows)):
             for column in columns:
                 column.keep(kept)
         self._places.values[self._ids.values] = np.arange(1, len(places) + 1)
@@ -209,7 +209,7 @@ class Matcher:
         if not found:
             return {}
         which, rows, dhash = (np.concatenate(part) for part in zip(*found, strict=True))
-        boxes, phashes = self._rest(rows)
+        boxes, phashes = self._boxes_and_phashes(rows)
         phash = distance(phashes, asked.views["phash"][which])
         close = phash + 2 * dhash <= max(policy.candidate, policy.hold.phash + 2 * policy.hold.dhash)
         if not close.any():
@@ -246,25 +246,28 @@ class Matcher:
         ]
         return {hit.id: hit for hit in hits}
 
-    def _rest(self, rows: Ids) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
+    def _boxes_and_phashes(self, rows: Ids) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint64]]:
         """By row, its box and its pHash, each of shape (n, 4)."""
         if not self._read:
-            return self._of_rows["box"].values[rows], self._of_rows["phash"].values[rows]
+            return self._row_columns["box"].values[rows], self._row_columns["phash"].values[rows]
         places, owners = np.unique(self._places_of(rows), return_inverse=True)
         ids, begins = self._ids.values[places], self._first.values[places].astype(np.int64)
-        counts = np.append(self._first.values, len(self._view))[places + 1] - begins
+        ends = np.full(len(places), len(self._view))
+        followed = places + 1 < len(self._first)
+        ends[followed] = self._first.values[places[followed] + 1]
+        counts = ends - begins
         read = self._read(ids.tolist())
         views = [read.get(id_, _NO_VIEWS) for id_ in ids.tolist()]
         outdated = np.array([len(its) for its in views]) != counts
         if not outdated.any():
             starts = counts.cumsum() - counts
-            every = np.frombuffer(b"".join(its.tobytes() for its in views), VIEW)
-            mine = np.arange(len(every)) + (begins - starts).repeat(counts)
-            differ = (every["dhash"] != self._dhash.values[mine]) | (every["view"] != self._view.values[mine])
+            stored = np.frombuffer(b"".join(its.tobytes() for its in views), VIEW)
+            kept = np.arange(len(stored)) + (begins - starts).repeat(counts)
+            differ = (stored["dhash"] != self._dhash.values[kept]) | (stored["view"] != self._view.values[kept])
             outdated = np.logical_or.reduceat(differ, starts)
         if outdated.any():
             raise Outdated(ids[outdated].tolist())
-        found = every[starts[owners] + rows - begins[owners]]
+        found = stored[starts[owners] + rows - begins[owners]]
         return found["box"], found["phash"]
 
     def _owners(self, rows: Ids) -> Ids:

@@ -1,6 +1,5 @@
 """A versioned list in the database, and a process's copy of it that catches up before it is asked."""
 
-import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,11 +9,9 @@ import sqlalchemy as sa
 
 from .database import db, glance
 from .fingerprint import Fingerprint
-from .matcher import BATCH, Matcher, Outdated
+from .matcher import BATCH, Matcher
 from .matching import Hit, Policy
 from .models import Counter
-
-log = logging.getLogger(__name__)
 
 BLOCKLIST = "blocklist"
 PICTURES = "pictures"
@@ -65,7 +62,7 @@ class Change:
 class Replica:
     """A copy of a list of fingerprints, for any number of threads. Every answer rests on all that is committed.
 
-    The version and the epoch of the copy tell what it lacks; asking when nothing has changed costs one small query.
+    The version and the epoch of the copy tell what it lacks; that it lacks nothing costs one small query.
     """
 
     counter: str
@@ -82,16 +79,7 @@ class Replica:
         """As `Matcher.near`, on the list as it is in the database now."""
         with self._lock:
             self.catch_up()
-            while True:
-                try:
-                    return self._matcher.near(asked, policy, by_hash, direct)
-                except Outdated as outdated:  # changed since that look, or what is kept was never what is stored
-                    was = self._epoch, self._version
-                    self.catch_up()
-                    if (self._epoch, self._version) == was:
-                        log.error("Fingerprints differ from this copy of the list %s: %s", self.counter, outdated.ids)
-                        for id_ in outdated.ids:
-                            self._matcher.drop(id_)
+            return self._matcher.near(asked, policy, by_hash, direct)
 
     def __len__(self) -> int:
         with self._lock:

@@ -332,16 +332,14 @@ def test_a_picture_without_a_fingerprint_is_found_once_it_has_one(parts, show):
 
 
 @pytest.fixture
-def meanwhile(monkeypatch) -> Callable[[Callable[[], None]], None]:
-    """`meanwhile(purge)` has that done once, between the next look at a list and what is read of what it finds."""
+def meanwhile(monkeypatch) -> Callable[[Callable[[], object]], None]:
+    """`meanwhile(purge)` has that done whenever a list was looked at and what it finds is going to be read."""
 
-    def do(change: Callable[[], None]) -> None:
-        left = [change]
+    def do(change: Callable[[], object]) -> None:
         matcher_near = Matcher.near
 
         def near(self: Matcher, *args: Any, **kwargs: Any) -> list[Hit]:
-            if left:
-                left.pop()()
+            change()
             return matcher_near(self, *args, **kwargs)
 
         monkeypatch.setattr(Matcher, "near", near)
@@ -349,46 +347,58 @@ def meanwhile(monkeypatch) -> Callable[[Callable[[], None]], None]:
     return do
 
 
+def fingerprint_anew(picture_id: int, print_: Fingerprint | None) -> None:
+    with writing():
+        picture = db.session.get_one(Picture, picture_id)
+        picture.fingerprint, picture.version = pack(print_) if print_ else None, bump(PICTURES)
+
+
+def with_other_hashes(seed: int, dhash: int = 0) -> Fingerprint:
+    """The picture's fingerprint with one bit of its pHash changed, and that of the last view's dHash."""
+    views = print_of(seed).views.copy()
+    views["phash"][0, 0] ^= np.uint64(1)
+    views["dhash"][-1] ^= np.uint64(dhash)
+    return dataclasses.replace(print_of(seed), views=views, pixels=bytes(32))
+
+
 def test_what_is_purged_while_it_is_looked_for_is_not_found(parts, show, meanwhile):
     pictures = [show(1), show(1)]
     assert found(parts.on_show, 1) == pictures
-
-    def purge() -> None:
-        with writing():
-            picture = db.session.get_one(Picture, pictures[0])
-            picture.fingerprint, picture.version = None, bump(PICTURES)
-
-    meanwhile(purge)
+    meanwhile(lambda: fingerprint_anew(pictures[0], None))
     assert found(parts.on_show, 1) == pictures[1:]
 
 
-def test_what_is_fingerprinted_anew_while_it_is_looked_for_is_found_as_it_is_by_then(parts, show, meanwhile):
+@pytest.mark.parametrize("dhash", [0, 1], ids=["the pHash alone", "a dHash, too"])
+def test_what_is_fingerprinted_anew_while_it_is_looked_for_is_found_as_it_is_by_then(parts, show, meanwhile, dhash):
     picture_id = show(1)
     assert found(parts.on_show, 1) == [picture_id]
-    views = print_of(1).views.copy()
-    views["dhash"][-1] ^= np.uint64(1)
-    views["phash"][0, 0] ^= np.uint64(1)
-
-    def refingerprint() -> None:
-        with writing():
-            picture = db.session.get_one(Picture, picture_id)
-            print_ = dataclasses.replace(print_of(1), views=views, pixels=bytes(32))
-            picture.fingerprint, picture.version = pack(print_), bump(PICTURES)
-
-    meanwhile(refingerprint)
-    (hit,) = parts.on_show.near(print_of(1), POLICY)
+    meanwhile(lambda: fingerprint_anew(picture_id, with_other_hashes(1, dhash)))
+    (hit,) = parts.on_show.near(dataclasses.replace(print_of(1), pixels=None), POLICY)
     assert (hit.id, hit.dhash, hit.phash) == (picture_id, 0, 1)
 
 
-def test_a_fingerprint_that_has_gone_without_a_word_is_left_out_and_logged(parts, show, caplog):
+def test_what_is_restored_while_it_is_looked_for_is_found_as_it_is_by_then(parts, show, meanwhile):
     pictures = [show(1), show(1)]
     assert found(parts.on_show, 1) == pictures
-    with writing():
-        db.session.execute(sa.update(Picture).where(Picture.id == pictures[1]).values(fingerprint_id=None))
-    assert found(parts.on_show, 1) == pictures[:1]
-    assert found(parts.on_show, 1) == pictures[:1]
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert str(pictures[1]) in caplog.text
+
+    def restore_a_backup() -> None:
+        fingerprint_anew(pictures[0], print_of(2))
+        another_list(PICTURES, 50)
+
+    meanwhile(restore_a_backup)
+    assert found(parts.on_show, 1) == pictures[1:]
+
+
+def test_a_copy_that_is_wrong_comes_right_where_it_is_asked_however_much_else_changes(parts, show, meanwhile):
+    gone, other, right, busy = show(1), show(1), show(1), show(3)
+    assert found(parts.on_show, 1) == [gone, other, right]
+    with writing():  # without a word: no version tells of it
+        db.session.get_one(Picture, gone).fingerprint = None
+        db.session.get_one(Picture, other).fingerprint = pack(with_other_hashes(1, dhash=1))
+    meanwhile(lambda: move(busy, Status.PUBLISHED))
+    assert found(parts.on_show, 1) == [right, other]
+    fingerprint_anew(gone, print_of(1))
+    assert found(parts.on_show, 1) == [gone, right, other]
 
 
 # --- what it costs ---------------------------------------------------------------------
