@@ -66,6 +66,7 @@ ON_BOTH = {
     "test_law2",
     "test_limiting",
     "test_migrations",
+    "test_onshow",
     "test_races",
     "test_replica",
     "test_stats",
