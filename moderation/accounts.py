@@ -130,14 +130,9 @@ def end_sessions(account: Account) -> None:
         db.session.execute(sa.delete(SignIn).filter_by(account_id=account.id))
 
 
-def is_erased(account: Account) -> bool:
-    """Whether nothing but its number is left: it never comes back."""
-    return not account.password
-
-
 def still_there(account: Account) -> None:
     """Raises `Refusal` for an account that is erased."""
-    if is_erased(account):
+    if account.erased:
         raise Refusal(f"{account.name} is erased: nobody can use that account again.")
 
 
@@ -216,7 +211,7 @@ def everybody() -> list[Account]:
 
 def _admins() -> int:
     # Locked where the database locks rows: of two admins who demote each other at once, one comes second.
-    admins = sa.select(Account.id).filter_by(role=Role.ADMIN, deactivated=None).where(Account.password != "")
+    admins = sa.select(Account.id).filter_by(role=Role.ADMIN, deactivated=None).where(~Account.erased)
     return len(db.session.scalars(admins.with_for_update()).all())
 
 

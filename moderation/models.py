@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship, validates
 
 from . import shield
@@ -108,6 +109,11 @@ class Account(Model):
     deactivated: Mapped[datetime | None]  # since when nobody can sign in to it
     entrusted: Mapped[bool] = mapped_column(default=False, server_default=sa.false())  # with escalated pictures
     shield: Mapped[int] = mapped_column(default=shield.USUAL, server_default=str(shield.USUAL))  # a level of `shield`
+
+    @hybrid_property
+    def erased(self) -> bool:
+        """Whether nothing but its number is left: it never comes back."""
+        return self.password == ""
 
 
 class Token(Model):
